@@ -1,0 +1,1 @@
+"""AWS on this machine: `ministack` with API Gateway's client certificates added."""
