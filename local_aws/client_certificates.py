@@ -1,4 +1,4 @@
-"""API Gateway's client certificates: the eight operations of the API, over HTTP but without a server.
+"""API Gateway's client certificates: the API's eight operations, over HTTP but without a server.
 
 `ClientCertificates.handle` takes a request's parts and returns the response's. Who serves it (the
 local AWS, a plain `http.server` with scripted faults) is none of its concern.
@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import unquote
-from uuid import uuid4
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -358,10 +357,11 @@ def _issue() -> tuple[str, str, datetime]:
     return pem.decode(), private_key.decode(), created
 
 
-def _respond(status: int, document: Any = None, headers: Mapping[str, str] = {}) -> Response:  # noqa: B006
+def _respond(
+    status: int, document: Any = None, headers: Mapping[str, str] | None = None
+) -> Response:
     body = b"" if document is None else json.dumps(document).encode()
-    common = {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid4())}
-    return Response(status, {**common, **headers}, body)
+    return Response(status, {"Content-Type": "application/json", **(headers or {})}, body)
 
 
 def _wire(certificate: Certificate, *, tags: bool = True) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""`python -m local_aws`: serve AWS on loopback until Ctrl-C."""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+from types import FrameType
+
+from .local import LocalAws, LocalAwsError
+
+
+def main() -> int:
+    """The command line. 0 after Ctrl-C or SIGTERM, 1 when the server cannot start or go on."""
+    parser = argparse.ArgumentParser(prog="python -m local_aws", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--trust", help="PEM file of CAs that the backends of HTTP APIs have")
+    parser.add_argument("--throttled", action="store_true", help="10 requests/s, burst 40")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    aws = LocalAws(given.port, region=given.region, trust=given.trust, throttled=given.throttled)
+    try:
+        with aws:
+            print("\n".join(_exports(aws)), flush=True)
+            print(f"# ready: {aws.endpoint} (Ctrl-C ends it)", flush=True)
+            aws.wait()
+    except KeyboardInterrupt:
+        return 0
+    except LocalAwsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _exports(aws: LocalAws) -> list[str]:
+    """Lines for a shell that already has variables of its own, which would have precedence."""
+    foreign = {name for name in os.environ if name.startswith("AWS_")} - aws.variables.keys()
+    unset = sorted(foreign | {"AWS_PROFILE", "AWS_SESSION_TOKEN"})
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in aws.variables.items()]
+    return [f"unset {' '.join(unset)}", *exports]
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    # A second Ctrl-C, out of impatience, must not break off the cleaning up.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,279 @@
+"""`LocalAws`: starts the server, knows how to reach it, and leaves nothing of it behind."""
+
+import errno
+import os
+import secrets
+import signal
+import socket
+import ssl
+import string
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .settings import ACCOUNT, ADDRESS, HOST, Settings, issue_server_certificate
+
+__all__ = ["LocalAws", "LocalAwsError"]
+
+_ROOT = Path(__file__).resolve().parent.parent
+_START_SECONDS = 60
+
+
+class LocalAwsError(Exception):
+    """The local AWS could not start, or ended by itself; the message is one line, then the log."""
+
+
+class LocalAws:
+    """An AWS account on loopback, for as long as the context lasts.
+
+    ```python
+    with LocalAws() as aws:
+        subprocess.run(["cdk", "deploy"], env=aws.environment)
+        aws.client("apigateway").get_client_certificates()
+    ```
+
+    `port`: 0 takes a free one. `trust`: a PEM file of the CAs that the backends of HTTP
+    integrations are checked against. `quota`, `throttled`, `tags_in_list`: see
+    `ClientCertificates`. Entering raises `LocalAwsError` when the port is taken or the server does
+    not start; nothing is left behind then either.
+
+    Once entered: `endpoint` (URL), `environment` (all that a child process needs to work with this
+    account, and no more), `variables` (the part of it that names the account), `account`,
+    `region`, `log` (the server's log, gone with the context).
+    """
+
+    account: str = ACCOUNT
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        region: str = "us-east-1",
+        quota: int = 60,
+        throttled: bool = False,
+        tags_in_list: bool = True,
+        trust: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.port, self.region = port, region
+        self._quota, self._throttled, self._tags_in_list = quota, throttled, tags_in_list
+        self._trust = os.path.abspath(trust) if trust else None
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            listening = stack.enter_context(_listen(self.port))
+            self.port = listening.getsockname()[1]
+            self.endpoint = f"https://{HOST}:{self.port}"
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="local-aws-", ignore_cleanup_errors=True)
+            )
+            self._folder = Path(folder)
+            self.log = self._folder / "server.log"
+            self._describe()
+            self._start(listening, stack)
+            # The server has the socket now. With this copy closed, its end is seen at once.
+            listening.close()
+            self._await_answer()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def client(self, service: str) -> Any:
+        """A boto3 client that talks to this account, whatever this process's environment says."""
+        return self._client(service)
+
+    def stage_url(self, api_id: str, stage: str, path: str = "/") -> str:
+        """Where a REST API's stage is invoked; `path` starts with a slash."""
+        return f"{self.endpoint}/_aws/execute-api/{api_id}/{stage}{path}"
+
+    def invoke(self, api_id: str, stage: str, path: str = "/") -> tuple[int, bytes]:
+        """GET a path of a REST API's stage: the response's status and body, errors included."""
+        url = self.stage_url(api_id, stage, path)
+        context = ssl.create_default_context(cafile=self._authority)
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
+        try:
+            with opener.open(url, timeout=60) as response:
+                return response.status, response.read()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read()
+
+    def wait(self) -> None:
+        """Wait until the server ends by itself, which it should not: raises `LocalAwsError`."""
+        # Not reaped here: its ID, which is its group's, stays taken until `__exit__`.
+        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        raise self._failure("the local AWS server ended by itself")
+
+    def _describe(self) -> None:
+        certificate = issue_server_certificate()
+        self._authority = _write(self._folder / "ca.pem", certificate.authority)
+        self._certificate = _write(self._folder / "server.pem", certificate.certificate)
+        self._private_key = _write(self._folder / "server.key", certificate.private_key)
+        alphabet = string.ascii_uppercase + "234567"
+        self._access_key = "AKIA" + "".join(secrets.choice(alphabet) for _ in range(16))
+        self._secret_key = secrets.token_urlsafe(30)
+        self.variables = {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self._access_key,
+            "AWS_SECRET_ACCESS_KEY": self._secret_key,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_CA_BUNDLE": self._authority,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NODE_EXTRA_CA_CERTS": self._authority,
+            "NO_PROXY": f"{HOST},{ADDRESS}",
+            # The CLI caches accounts, bootstrap versions and notices there.
+            "CDK_HOME": str(_folder(self._folder / "cdk")),
+            "CDK_DISABLE_VERSION_CHECK": "1",
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "CDK_NOTICES": "false",
+            "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+            "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1",
+            "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+        }
+        self._process_variables = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(_folder(self._folder / "home")),
+            "TMPDIR": str(_folder(self._folder / "tmp")),
+            "LANG": "C.UTF-8",
+        }
+        self.environment = {**self._process_variables, **self.variables}
+
+    def _server_environment(self) -> dict[str, str]:
+        """What ministack reads, and what the Lambda processes inherit from it."""
+        inherited = {name: self.variables[name] for name in self.variables if name[:4] == "AWS_"}
+        return {
+            **self._process_variables,
+            **inherited,
+            # For crhelper's answer, which goes over plain `http.client`.
+            "SSL_CERT_FILE": self._authority,
+            "AUTH": "true",
+            "USE_SSL": "1",
+            "BIND_HOST": ADDRESS,
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_HOST": HOST,
+            "MINISTACK_REGION": self.region,
+            "MINISTACK_ACCOUNT_ID": self.account,
+            "MINISTACK_SSL_CERT": self._certificate,
+            "MINISTACK_SSL_KEY": self._private_key,
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            # It would look for containers of its own and end them; there are none of ours.
+            "DOCKER_HOST": f"unix://{self._folder}/no-docker.sock",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _start(self, listening: socket.socket, stack: ExitStack) -> None:
+        settings = Settings(
+            socket=listening.fileno(),
+            folder=str(self._folder),
+            certificate=self._certificate,
+            private_key=self._private_key,
+            quota=self._quota,
+            throttled=self._throttled,
+            tags_in_list=self._tags_in_list,
+            trust=self._trust,
+        )
+        with self.log.open("xb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", f"{__package__}.server", settings.to_json()],
+                # The folder, not PYTHONPATH: that would reach the Lambda processes.
+                cwd=_ROOT,
+                env=self._server_environment(),
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[listening.fileno()],
+                start_new_session=True,
+            )
+        stack.callback(self._stop)
+
+    def _stop(self) -> None:
+        """End the server and the Lambda processes: all of its group, and nothing else."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
+
+    def _await_answer(self) -> None:
+        """One call. The socket listens already, so it waits for the server, and fails with it."""
+        once = Config(retries={"total_max_attempts": 1}, read_timeout=_START_SECONDS)
+        try:
+            self._client("apigateway", once).get_client_certificates(limit=1)
+        except (BotoCoreError, ClientError) as error:
+            raise self._failure(f"the local AWS server does not answer: {error}") from error
+
+    def _failure(self, message: str) -> LocalAwsError:
+        lines = self.log.read_text(errors="replace").splitlines()[-20:]
+        return LocalAwsError("\n".join([message, *lines]))
+
+    def _client(self, service: str, config: Config | None = None) -> Any:
+        # No profile and no files: a profile of the user's would be looked for, and used.
+        session = botocore.session.Session(
+            session_vars={
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+            }
+        )
+        direct = Config(proxies={})
+        return boto3.Session(
+            aws_access_key_id=self._access_key,
+            aws_secret_access_key=self._secret_key,
+            region_name=self.region,
+            botocore_session=session,
+        ).client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint,
+            verify=self._authority,
+            config=direct.merge(config) if config else direct,
+        )
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((ADDRESS, port))
+    except OverflowError:
+        raise LocalAwsError(f"port {port} does not exist: choose one from 1 to 65535") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise LocalAwsError(
+                f"port {port} is taken: choose another one with --port, or leave it out for a "
+                "free one"
+            ) from None
+        raise LocalAwsError(
+            f"port {port} cannot be used ({error.strerror}): choose another one with --port"
+        ) from None
+
+
+def _write(path: Path, content: bytes) -> str:
+    """Write a file that is its owner's alone from the moment it exists."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+    return str(path)
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(mode=0o700)
+    return path

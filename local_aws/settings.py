@@ -1,0 +1,124 @@
+"""What the process that starts a server tells the server, and the certificate it serves with."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+HOST: Final = "localhost"
+ADDRESS: Final = "127.0.0.1"
+ACCOUNT: Final = "000000000000"
+"""No real account has this number, so nobody can take the one for the other."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a server is told. `socket` is the descriptor of a bound, listening socket.
+
+    `folder` is the run's temporary folder; `trust`, where given, a PEM file of the CAs that the
+    backends of HTTP integrations are checked against. The others are `ClientCertificates`'.
+    """
+
+    socket: int
+    folder: str
+    certificate: str
+    private_key: str
+    quota: int = 60
+    throttled: bool = False
+    tags_in_list: bool = True
+    trust: str | None = None
+
+    def to_json(self) -> str:
+        """The form in which `from_json` takes them, on the server's command line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Settings":
+        """The settings that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class ServerCertificate:
+    """A server's certificate for localhost, its private key and the CA to trust, all PEM."""
+
+    authority: bytes
+    certificate: bytes
+    private_key: bytes
+
+
+def issue_server_certificate() -> ServerCertificate:
+    """A certificate for one run, from a CA whose private key is gone when this returns.
+
+    A CA and a leaf, rather than one self-signed certificate: strict verifiers (Python 3.13's
+    default context, rustls) refuse one that is both.
+    """
+    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local AWS, this run only")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    identifier = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
+    names = [x509.DNSName(HOST), x509.IPAddress(ip_address(ADDRESS))]
+    authority = (
+        _builder(issuer, issuer, authority_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(signs_certificates=True), critical=True)
+        .add_extension(identifier, critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    certificate = (
+        _builder(subject, issuer, key.public_key())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier),
+            critical=False,
+        )
+        .sign(authority_key, hashes.SHA256())
+    )
+    return ServerCertificate(
+        authority=authority.public_bytes(serialization.Encoding.PEM),
+        certificate=certificate.public_bytes(serialization.Encoding.PEM),
+        private_key=key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
+    )
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(days=7))
+    )
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
