@@ -31,8 +31,13 @@ def violation(tags: Mapping[str, str]) -> str | None:
 
 
 def outside_documented_characters(key: str, value: str) -> bool:
-    """Whether a tag uses characters that AWS takes in general, but API Gateway's page leaves out."""
+    """Whether a tag has characters that AWS takes in general and API Gateway's page leaves out."""
     return not (_DOCUMENTED.fullmatch(key) and _DOCUMENTED.fullmatch(value))
+
+
+def is_value(value: str) -> bool:
+    """Whether a text can be the value of a tag."""
+    return len(value) <= MAX_VALUE_LENGTH and _GENERAL.fullmatch(value) is not None
 
 
 def _tag_violation(key: str, value: str) -> str | None:
@@ -40,8 +45,7 @@ def _tag_violation(key: str, value: str) -> str | None:
         return f"tag key {key!r} has {len(key)} characters: use 1 to {MAX_KEY_LENGTH}"
     if len(value) > MAX_VALUE_LENGTH:
         return (
-            f"value of tag {key!r} has {len(value)} characters: "
-            f"use {MAX_VALUE_LENGTH} at the most"
+            f"value of tag {key!r} has {len(value)} characters: use {MAX_VALUE_LENGTH} at the most"
         )
     if key.lower().startswith("aws:"):
         return f"tag key {key!r} starts with 'aws:', which is reserved to AWS: rename it"

@@ -1,0 +1,38 @@
+"""What Lambda's runtime does: import the handler, then invoke it for one event after the other.
+
+Reads JSON lines {event, seconds} from standard input and writes how each invocation ended, as a
+JSON line, to the file descriptor that it is given. Standard output is the function's log.
+"""
+
+import importlib
+import json
+import os
+import sys
+import time
+from typing import Any
+
+
+class Context:
+    """The part of Lambda's context that says how much time is left."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int(1000 * (self._end - time.monotonic())))
+
+
+def main() -> None:
+    handler = importlib.import_module("lambda_handler.main").handler
+    with os.fdopen(int(sys.argv[1]), "w") as results:
+        for line in sys.stdin:
+            invocation: dict[str, Any] = json.loads(line)
+            try:
+                handler(invocation["event"], Context(invocation["seconds"]))
+                ended = "returned"
+            except Exception as error:
+                ended = f"raised {type(error).__name__}: {error}"
+            print(json.dumps({"ended": ended}), file=results, flush=True)
+
+
+main()
