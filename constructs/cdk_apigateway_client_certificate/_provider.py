@@ -1,0 +1,97 @@
+"""The Lambda function behind the custom resources: one a stack, however many certificates."""
+
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct, IConstruct
+
+from ._handler_code import handler_code
+from .lambda_handler import contract
+
+_ID: Final = f"{contract.RESOURCE_TYPE}Provider"
+
+
+def service_token(scope: IConstruct) -> str:
+    """The ARN of the function of `scope`'s stack, which is made at the first call."""
+    stack = cdk.Stack.of(scope)
+    # Found as a plain construct: jsii does not keep the Python side of an object alive.
+    provider = stack.node.try_find_child(_ID)
+    function = _add_function(Construct(stack, _ID)) if provider is None else _function_of(provider)
+    return function.function_arn
+
+
+def _function_of(provider: IConstruct) -> lambda_.Function:
+    function = provider.node.find_child("Function")
+    assert isinstance(function, lambda_.Function)
+    return function
+
+
+def _add_function(provider: Construct) -> lambda_.Function:
+    """The function, its role and its log group.
+
+    The function refers to its role, and the role's policy to the log group: so a destroy deletes
+    certificates, function, role and log group in this order, and each still has what it needs.
+    """
+    log_group = logs.LogGroup(
+        provider,
+        "LogGroup",
+        retention=logs.RetentionDays.THREE_MONTHS,
+        removal_policy=cdk.RemovalPolicy.DESTROY,
+    )
+    role = iam.Role(
+        provider,
+        "Role",
+        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        description="Lets the function manage this Region's API Gateway client certificates",
+        inline_policies={"ClientCertificates": _policy(cdk.Stack.of(provider), log_group)},
+    )
+    return lambda_.Function(
+        provider,
+        "Function",
+        description="Issues, updates and deletes API Gateway client certificates",
+        runtime=lambda_.Runtime.PYTHON_3_14,
+        architecture=lambda_.Architecture.ARM_64,
+        memory_size=256,
+        timeout=cdk.Duration.seconds(contract.FUNCTION_TIMEOUT_SECONDS),
+        handler=contract.HANDLER,
+        code=handler_code(),
+        role=role,
+        log_group=log_group,
+    )
+
+
+def _policy(stack: cdk.Stack, log_group: logs.LogGroup) -> iam.PolicyDocument:
+    """What the function may do, as API Gateway's verbs on paths.
+
+    A `*` stands only for an identifier that is not known before the deploy. IAM has no narrower
+    form: its `*` matches `/` as well, but API Gateway has no paths below these.
+    """
+    partition, region = stack.partition, stack.region
+    prefix = f"arn:{partition}:apigateway:{region}::"
+    # API Gateway authorizes tag calls on the URL-encoded ARN of what is tagged. Not `/tags/*`: it
+    # would let the function retag every API of the account.
+    tags = f"/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Fclientcertificates%2F*"
+
+    def allow(verbs: str, *paths: str) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            actions=[f"apigateway:{verb}" for verb in verbs.split()],
+            resources=[prefix + path for path in paths],
+        )
+
+    return iam.PolicyDocument(
+        statements=[
+            allow("GET POST", "/clientcertificates"),
+            allow("DELETE GET PATCH", "/clientcertificates/*"),
+            allow("DELETE GET PUT", tags),
+            # To name the stage that keeps a certificate from being deleted.
+            allow("GET", "/restapis", "/restapis/*/stages"),
+            # Not CreateLogGroup: a line that comes late must not bring a deleted log group back.
+            iam.PolicyStatement(
+                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                resources=[log_group.log_group_arn],
+            ),
+        ]
+    )

@@ -1,0 +1,64 @@
+"""The ready-made stack: one client certificate and its outputs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from .client_certificate import ClientCertificate
+
+
+class ClientCertificateStack(cdk.Stack):
+    """A stack with one `ClientCertificate`, whose ID, PEM and expiration date are outputs.
+
+    Args:
+        scope: the app, or a stage of it.
+        id: the construct ID, and the stack's name unless `stack_name` is given.
+        description: the certificate's description, not the stack's.
+        tags: the certificate's tags, not the stack's.
+        stack_props: what `aws_cdk.Stack` takes besides: `stack_name`, `env`, …
+
+    Raises:
+        ValueError: a tag breaks a rule of API Gateway's; the message names tag and rule.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        **stack_props: Any,
+    ) -> None:
+        super().__init__(scope, id, **stack_props)
+        self.certificate = ClientCertificate(
+            self, "ClientCertificate", description=description, tags=tags
+        )
+        cdk.CfnOutput(self, "ClientCertificateId", value=self.certificate.client_certificate_id)
+        # No output has an export name: an export holds 1,024 characters, and a PEM is longer.
+        cdk.CfnOutput(self, "PemEncodedCertificate", value=self.certificate.pem_encoded_certificate)
+        cdk.CfnOutput(self, "ExpirationDate", value=self.certificate.expiration_date)
+
+
+def parse_tags(text: str) -> dict[str, str]:
+    """The tags that a text of the form `key=value,key=value` stands for; none for an empty text.
+
+    A value may be empty, and may hold a `=`. Spaces around a pair do not count.
+
+    Raises:
+        ValueError: a part is no pair, a key is empty or comes twice; the message names it.
+    """
+    tags: dict[str, str] = {}
+    for pair in text.split(",") if text.strip() else []:
+        key, equals, value = pair.strip().partition("=")
+        if not (key and equals):
+            problem = f"{pair!r} is not of the form key=value"
+        elif key in tags:
+            problem = f"the key {key!r} comes twice"
+        else:
+            tags[key] = value
+            continue
+        raise ValueError(f"cannot read the tags {text!r}: {problem}; write key=value,key=value")
+    return tags
