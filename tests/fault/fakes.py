@@ -164,9 +164,7 @@ class FakeApiGateway:
                 (
                     fault
                     for fault in self.faults
-                    if fault.times > 0
-                    and fault.method == method
-                    and re.fullmatch(fault.path, path)
+                    if fault.times > 0 and fault.method == method and re.fullmatch(fault.path, path)
                 ),
                 None,
             )
@@ -425,5 +423,3 @@ def world(folder: Path, asset: Path) -> Iterator[World]:
             yield made
         finally:
             made.close()
-
-
