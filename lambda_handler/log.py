@@ -14,7 +14,7 @@ PACKAGE = __name__.rpartition(".")[0]
 
 
 class _JsonLines(logging.Formatter):
-    converter = staticmethod(time.gmtime)  # type: ignore[assignment]
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
