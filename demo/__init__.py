@@ -1,0 +1,1 @@
+"""The main job on this machine: deploy, prove the certificate, change it, destroy (`make demo`)."""

@@ -1,0 +1,171 @@
+"""The steps of the demo, one after the other."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from local_aws import LocalAws
+from local_aws.cdk import run_cdk
+from local_aws.settings import ACCOUNT, issue_server_certificate
+
+from .backend import GREETING, Backend
+
+STACK: Final = "ClientCertificate"
+TOOLKIT: Final = "CDKToolkit"
+
+
+class DemoError(Exception):
+    """A step did not go as it should; the message is one line."""
+
+
+def run() -> None:
+    """The whole demo. Raises `DemoError` or the error of the tool that failed."""
+    started = time.monotonic()
+
+    def step(text: str) -> None:
+        print(f"[{time.monotonic() - started:5.1f} s] {text}", flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="demo-") as name:
+        folder = Path(name)
+        authority, certificate, key = _server_certificate(folder)
+        step("starting an AWS account on this machine")
+        with LocalAws(trust=authority) as aws:
+            _check_local(aws)
+            step("cdk bootstrap")
+            _cdk(aws, folder, "bootstrap")
+            step("cdk deploy")
+            outputs = _deploy(aws, folder, "-c", "description=first", "-c", "tags=team=edge")
+            _print_outputs(outputs)
+            _print_certificate(outputs["PemEncodedCertificate"])
+            step("calling a backend that trusts this certificate only")
+            with Backend(certificate, key, outputs["PemEncodedCertificate"]) as backend:
+                _prove(aws, backend, outputs["ClientCertificateId"])
+            step("cdk deploy, with another description and another tag")
+            changed = _deploy(aws, folder, "-c", "description=second", "-c", "tags=team=core")
+            _check_changed(aws, outputs, changed)
+            step("cdk destroy")
+            _cdk(aws, folder, "destroy", "--force")
+            _check_empty(aws)
+    step("done: nothing is left but the CDK's own toolkit stack, and that is gone with the account")
+
+
+def _server_certificate(folder: Path) -> tuple[Path, Path, Path]:
+    issued = issue_server_certificate()
+    paths = folder / "authority.pem", folder / "backend.pem", folder / "backend.key"
+    for path, content in zip(
+        paths, (issued.authority, issued.certificate, issued.private_key), strict=True
+    ):
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+    return paths
+
+
+def _check_local(aws: LocalAws) -> None:
+    """Before the first write: no run of this demo can ever touch a real account."""
+    account = aws.client("sts").get_caller_identity()["Account"]
+    if account != ACCOUNT or not aws.endpoint.startswith("https://localhost:"):
+        raise DemoError(f"account {account} at {aws.endpoint} is not the local one: not going on")
+
+
+def _cdk(aws: LocalAws, folder: Path, command: str, *options: str) -> None:
+    output = folder / "cdk.out"
+    run_cdk(aws, command, "--output", str(output), *options)
+
+
+def _deploy(aws: LocalAws, folder: Path, *options: str) -> dict[str, str]:
+    outputs = folder / "outputs.json"
+    _cdk(
+        aws, folder, "deploy", "--require-approval", "never", "--outputs-file", str(outputs),
+        *options,
+    )  # fmt: skip
+    deployed: dict[str, str] = json.loads(outputs.read_text())[STACK]
+    return deployed
+
+
+def _print_outputs(outputs: dict[str, str]) -> None:
+    for name, value in outputs.items():
+        first, *more = value.splitlines()
+        print(f"          {name} = {first}{f' … ({len(more) + 1} lines)' if more else ''}")
+
+
+def _print_certificate(pem: str) -> None:
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    print(f"          subject      {certificate.subject.rfc4514_string()}")
+    print(
+        f"          valid        {certificate.not_valid_before_utc:%Y-%m-%d} to "
+        f"{certificate.not_valid_after_utc:%Y-%m-%d}"
+    )
+    print(f"          SHA-256      {certificate.fingerprint(hashes.SHA256()).hex(':')}")
+
+
+def _prove(aws: LocalAws, backend: Backend, certificate_id: str) -> None:
+    """The backend answers the stage that presents the certificate, and neither of the others."""
+    gateway = aws.client("apigateway")
+    other = gateway.generate_client_certificate(description="same subject, not trusted")
+    stages = {
+        "trusted": certificate_id,
+        "other": other["clientCertificateId"],
+        "none": None,
+    }
+    api_id = _rest_api(gateway, backend.url, stages)
+    for stage, presented in stages.items():
+        status, body = aws.invoke(api_id, stage)
+        answered = status == 200 and body == GREETING
+        if answered != (stage == "trusted"):
+            raise DemoError(f"stage {stage!r} got HTTP {status} from the backend: {body[:80]!r}")
+        print(
+            f"          stage {stage!r:10} presents {presented or 'no certificate':15} "
+            f"{'the backend answers' if answered else 'the backend refuses'}"
+        )
+    gateway.delete_rest_api(restApiId=api_id)
+    gateway.delete_client_certificate(clientCertificateId=other["clientCertificateId"])
+
+
+def _rest_api(gateway: Any, url: str, stages: dict[str, str | None]) -> str:
+    """An API whose root passes on to the URL, with stages that present these certificates."""
+    api_id: str = gateway.create_rest_api(name="demo")["id"]
+    root = gateway.get_resources(restApiId=api_id)["items"][0]["id"]
+    method = {"restApiId": api_id, "resourceId": root, "httpMethod": "GET"}
+    gateway.put_method(**method, authorizationType="NONE")
+    gateway.put_integration(**method, type="HTTP_PROXY", integrationHttpMethod="GET", uri=url)
+    deployment = gateway.create_deployment(restApiId=api_id)["id"]
+    for name, certificate_id in stages.items():
+        gateway.create_stage(restApiId=api_id, stageName=name, deploymentId=deployment)
+        if certificate_id:
+            # CreateStage does not take the certificate; UpdateStage does.
+            change = {"op": "replace", "path": "/clientCertificateId", "value": certificate_id}
+            gateway.update_stage(restApiId=api_id, stageName=name, patchOperations=[change])
+    return api_id
+
+
+def _check_changed(aws: LocalAws, before: dict[str, str], after: dict[str, str]) -> None:
+    id = before["ClientCertificateId"]
+    live = aws.client("apigateway").get_client_certificate(clientCertificateId=id)
+    if after != before:
+        raise DemoError(f"the outputs changed with the description: {before} became {after}")
+    if (live["description"], live["tags"]["team"]) != ("second", "core"):
+        raise DemoError(f"the certificate did not change: {live['description']}, {live['tags']}")
+    print(f"          {id} is still the ID; description 'second', tag team=core")
+
+
+def _check_empty(aws: LocalAws) -> None:
+    """Nothing is left in the account but what `cdk bootstrap` made."""
+    left = {
+        "client certificates": aws.client("apigateway").get_client_certificates().get("items"),
+        "functions": aws.client("lambda").list_functions()["Functions"],
+        "log groups": aws.client("logs").describe_log_groups()["logGroups"],
+        "stacks": [
+            stack["StackName"]
+            for stack in aws.client("cloudformation").describe_stacks()["Stacks"]
+            if stack["StackName"] != TOOLKIT
+        ],
+    }
+    for kind, found in left.items():
+        if found:
+            raise DemoError(f"left behind after cdk destroy: {kind}: {found}")
+    print(f"          no {', '.join(left)} left")
