@@ -95,9 +95,30 @@ class LocalAws:
     ) -> None:
         self._stack.close()
 
-    def client(self, service: str) -> Any:
-        """A boto3 client that talks to this account, whatever this process's environment says."""
-        return self._client(service)
+    def client(self, service: str, config: Config | None = None, **options: Any) -> Any:
+        """A boto3 client that talks to this account, whatever this process's environment says.
+
+        `options` are boto3's (`region_name`, `aws_access_key_id`, …) in place of the account's own
+        Region and root credentials.
+        """
+        # No profile and no files: a profile of the user's would be looked for, and used.
+        session = botocore.session.Session(
+            session_vars={
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+            }
+        )
+        own: dict[str, Any] = {
+            "region_name": self.region,
+            "endpoint_url": self.endpoint,
+            "aws_access_key_id": self.variables["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": self.variables["AWS_SECRET_ACCESS_KEY"],
+            "verify": self._authority,
+            "config": Config(proxies={}).merge(config or Config()),
+        }
+        client: Any = boto3.Session(botocore_session=session).client
+        return client(service, **(own | options))
 
     def stage_url(self, api_id: str, stage: str, path: str = "/") -> str:
         """Where a REST API's stage is invoked; `path` starts with a slash."""
@@ -128,12 +149,11 @@ class LocalAws:
         self._certificate = _write(self._folder / "server.pem", certificate.certificate)
         self._private_key = _write(self._folder / "server.key", certificate.private_key)
         alphabet = string.ascii_uppercase + "234567"
-        self._access_key = "AKIA" + "".join(secrets.choice(alphabet) for _ in range(16))
-        self._secret_key = secrets.token_urlsafe(30)
+        access_key = "AKIA" + "".join(secrets.choice(alphabet) for _ in range(16))
         self.variables = {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": self._access_key,
-            "AWS_SECRET_ACCESS_KEY": self._secret_key,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(30),
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_CA_BUNDLE": self._authority,
@@ -157,7 +177,13 @@ class LocalAws:
             "TMPDIR": str(_folder(self._folder / "tmp")),
             "LANG": "C.UTF-8",
         }
-        self.environment = {**self._process_variables, **self.variables}
+        self.environment = {
+            **self._process_variables,
+            **self.variables,
+            # jsii unpacks 200 MB there: once a machine, not once a run.
+            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": os.environ.get("JSII_RUNTIME_PACKAGE_CACHE_ROOT")
+            or str(Path.home() / ".cache/aws/jsii/package-cache"),
+        }
 
     def _server_environment(self) -> dict[str, str]:
         """What ministack reads, and what the Lambda processes inherit from it."""
@@ -220,35 +246,13 @@ class LocalAws:
         """One call. The socket listens already, so it waits for the server, and fails with it."""
         once = Config(retries={"total_max_attempts": 1}, read_timeout=_START_SECONDS)
         try:
-            self._client("apigateway", once).get_client_certificates(limit=1)
+            self.client("apigateway", once).get_client_certificates(limit=1)
         except (BotoCoreError, ClientError) as error:
             raise self._failure(f"the local AWS server does not answer: {error}") from error
 
     def _failure(self, message: str) -> LocalAwsError:
         lines = self.log.read_text(errors="replace").splitlines()[-20:]
         return LocalAwsError("\n".join([message, *lines]))
-
-    def _client(self, service: str, config: Config | None = None) -> Any:
-        # No profile and no files: a profile of the user's would be looked for, and used.
-        session = botocore.session.Session(
-            session_vars={
-                "profile": (None, None, None, None),
-                "config_file": (None, None, os.devnull, None),
-                "credentials_file": (None, None, os.devnull, None),
-            }
-        )
-        direct = Config(proxies={})
-        return boto3.Session(
-            aws_access_key_id=self._access_key,
-            aws_secret_access_key=self._secret_key,
-            region_name=self.region,
-            botocore_session=session,
-        ).client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.endpoint,
-            verify=self._authority,
-            config=direct.merge(config) if config else direct,
-        )
 
 
 def _listen(port: int) -> socket.socket:

@@ -42,7 +42,7 @@ def install(settings: Settings) -> Any:
         )
 
     _serve_client_certificates(stores)
-    _keep_certificates_of_stages(v1, stores)
+    _check_certificates_of_stages(v1, stores)
     _present_certificates(v1, stores, settings.trust)
     _provision_stages_with_certificates(v1)
     _provision_client_certificates(stores)
@@ -125,41 +125,26 @@ def _stages_using(v1: Any, region: str, id: str) -> list[str]:
     ]
 
 
-def _keep_certificates_of_stages(v1: Any, stores: Stores) -> None:
-    """ministack's CreateStage drops `clientCertificateId`; its UpdateStage takes any."""
-    create_stage, update_stage = v1._create_stage, v1._update_stage
-
-    def unknown(id: str | None) -> Answer | None:
-        if not id or id in stores(_region()).certificates:
-            return None
-        error: Answer = v1._v1_error(
-            "BadRequestException", f"Invalid client certificate identifier: {id}", 400
-        )
-        return error
-
-    def create(api_id: str, data: dict[str, Any]) -> Answer:
-        id = data.get("clientCertificateId")
-        if error := unknown(id):
-            return error
-        answer: Answer = create_stage(api_id, data)
-        if answer[0] != 201 or not id:
-            return answer
-        stage = v1._stages_v1[api_id][data["stageName"]]
-        stage["clientCertificateId"] = id
-        made: Answer = v1._v1_response(stage, 201)
-        return made
+def _check_certificates_of_stages(v1: Any, stores: Stores) -> None:
+    """ministack's UpdateStage takes any `clientCertificateId`. (CreateStage has no such member.)"""
+    update_stage = v1._update_stage
 
     def update(api_id: str, stage_name: str, data: dict[str, Any]) -> Answer:
+        answer: Answer
         for operation in data.get("patchOperations", []):
-            if operation.get("path") == "/clientCertificateId":
-                if error := unknown(operation.get("value")):
-                    return error
-                if not operation.get("value"):
-                    operation["op"] = "remove"
-        answer: Answer = update_stage(api_id, stage_name, data)
+            if operation.get("path") != "/clientCertificateId":
+                continue
+            id = operation.get("value")
+            if not id:
+                operation["op"] = "remove"
+            elif id not in stores(_region()).certificates:
+                message = f"Invalid client certificate identifier: {id}"
+                answer = v1._v1_error("BadRequestException", message, 400)
+                return answer
+        answer = update_stage(api_id, stage_name, data)
         return answer
 
-    v1._create_stage, v1._update_stage = create, update
+    v1._update_stage = update
 
 
 def _present_certificates(v1: Any, stores: Stores, trust: str | None) -> None:
