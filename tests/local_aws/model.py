@@ -1,0 +1,75 @@
+"""Holds what comes over the wire against botocore's model of the service."""
+
+import json
+from typing import Any
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "string": str,
+    "integer": int,
+    "timestamp": (int, float),
+    "boolean": bool,
+}
+
+
+# ministack's own operations are not ours to hold to account: it answers some with nulls.
+_OURS = (
+    "GenerateClientCertificate",
+    "GetClientCertificate",
+    "GetClientCertificates",
+    "UpdateClientCertificate",
+    "DeleteClientCertificate",
+    "TagResource",
+    "UntagResource",
+    "GetTags",
+)
+
+
+def hold_against_model(client: Any) -> Any:
+    """The client, from now on failing on any response of ours that the model does not know."""
+    for name in _OURS:
+        client.meta.events.register(f"before-parse.apigateway.{name}", _check)
+    return client
+
+
+def _check(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    status, body = response_dict["status_code"], response_dict["body"]
+    if status >= 300:
+        check_error(operation_model, status, response_dict["headers"], body)
+        return
+    expected = operation_model.http.get("responseCode", 200)
+    assert status == expected, f"{operation_model.name}: status {status} instead of {expected}"
+    if operation_model.output_shape is None:
+        assert not body, f"{operation_model.name} returns nothing, but the body is {body!r}"
+    else:
+        check_shape(operation_model.output_shape, json.loads(body), operation_model.name)
+
+
+def check_error(operation_model: Any, status: int, headers: Any, body: bytes) -> None:
+    """An error is one of the operation's, with its status; a refusal by IAM is of no operation."""
+    code = headers["x-amzn-errortype"]
+    if code == "AccessDeniedException":
+        assert status == 403
+        return
+    assert json.loads(body).keys() == {"message"}
+    shapes = {shape.name: shape for shape in operation_model.error_shapes}
+    assert code in shapes, f"{operation_model.name} does not know {code}"
+    assert status == shapes[code].metadata["error"]["httpStatusCode"]
+
+
+def check_shape(shape: Any, value: Any, where: str) -> None:
+    """Every member that is there is in the model, and of its type."""
+    if shape.type_name == "structure":
+        members = {m.serialization.get("name", name): m for name, m in shape.members.items()}
+        for name, item in value.items():
+            assert name in members, f"{where}: the model has no member {name!r}"
+            check_shape(members[name], item, f"{where}.{name}")
+    elif shape.type_name == "list":
+        assert isinstance(value, list), f"{where}: {value!r} is no list"
+        for item in value:
+            check_shape(shape.member, item, f"{where}[]")
+    elif shape.type_name == "map":
+        assert isinstance(value, dict), f"{where}: {value!r} is no map"
+        for item in value.values():
+            check_shape(shape.value, item, f"{where}{{}}")
+    else:
+        assert isinstance(value, _TYPES[shape.type_name]), f"{where}: {value!r}"

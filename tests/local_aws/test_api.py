@@ -1,0 +1,216 @@
+"""The client-certificate API, through boto3 and over HTTPS."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from local_aws import LocalAws
+
+
+def arn(id: str) -> str:
+    return f"arn:aws:apigateway:us-east-1::/clientcertificates/{id}"
+
+
+def replace(value: str, path: str = "/description", op: str = "replace") -> dict[str, str]:
+    return {"op": op, "path": path, "value": value}
+
+
+def ids(page: dict[str, Any]) -> list[str]:
+    return [item["clientCertificateId"] for item in page["items"]]
+
+
+def made(response: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in response.items() if name != "ResponseMetadata"}
+
+
+def test_generate_returns_what_get_returns(client: Any) -> None:
+    response = client.generate_client_certificate(description="mine", tags={"a": "b"})
+
+    assert response["description"] == "mine"
+    assert response["tags"] == {"a": "b"}
+    id = response["clientCertificateId"]
+    assert id.isalnum()
+    assert id == id.lower()
+    assert 6 <= len(id) <= 10
+    assert made(client.get_client_certificate(clientCertificateId=id)) == made(response)
+
+
+def test_a_certificate_without_description_and_tags_has_neither_member(client: Any) -> None:
+    assert not {"description", "tags"} & client.generate_client_certificate().keys()
+
+
+def test_the_pem_is_a_self_signed_certificate_like_api_gateways(client: Any) -> None:
+    response = client.generate_client_certificate()
+    certificate = x509.load_pem_x509_certificate(response["pemEncodedCertificate"].encode())
+
+    certificate.verify_directly_issued_by(certificate)
+    key = certificate.public_key()
+    assert isinstance(key, rsa.RSAPublicKey)
+    assert key.key_size == 2048
+    assert isinstance(certificate.signature_hash_algorithm, SHA256)
+    assert "CN=ApiGateway" in certificate.subject.rfc4514_string()
+    assert "L=Seattle" in certificate.subject.rfc4514_string()
+    created, expires = response["createdDate"], response["expirationDate"]
+    assert expires - created == timedelta(days=365)
+    assert abs(datetime.now(UTC) - created) < timedelta(minutes=1)
+    assert (certificate.not_valid_before_utc, certificate.not_valid_after_utc) == (created, expires)
+    assert "PRIVATE" not in response["pemEncodedCertificate"]
+
+
+def test_no_two_certificates_share_an_id_a_serial_number_or_a_key(client: Any) -> None:
+    responses = [client.generate_client_certificate() for _ in range(3)]
+    pems = [
+        x509.load_pem_x509_certificate(item["pemEncodedCertificate"].encode()) for item in responses
+    ]
+    assert len({item["clientCertificateId"] for item in responses}) == 3
+    assert len({pem.serial_number for pem in pems}) == 3
+    assert len({pem.public_key().public_numbers() for pem in pems}) == 3  # type: ignore[union-attr]
+
+
+def test_list_pages_by_limit_and_position(client: Any) -> None:
+    expected = [client.generate_client_certificate()["clientCertificateId"] for _ in range(5)]
+    first = client.get_client_certificates(limit=2)
+    second = client.get_client_certificates(limit=2, position=first["position"])
+    third = client.get_client_certificates(limit=2, position=second["position"])
+
+    assert [ids(first), ids(second), ids(third)] == [expected[:2], expected[2:4], expected[4:]]
+    assert "position" not in third
+    assert "position" not in client.get_client_certificates(limit=5)
+
+
+def test_a_deletion_between_two_pages_skips_none(client: Any) -> None:
+    expected = [client.generate_client_certificate()["clientCertificateId"] for _ in range(3)]
+    first = client.get_client_certificates(limit=1)
+    client.delete_client_certificate(clientCertificateId=expected[0])
+    assert ids(client.get_client_certificates(position=first["position"])) == expected[1:]
+
+
+@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 501}, {"limit": -1}, {"position": "x"}])
+def test_list_refuses_a_bad_limit_or_position(client: Any, query: dict[str, Any]) -> None:
+    with pytest.raises(client.exceptions.BadRequestException):
+        client.get_client_certificates(**query)
+
+
+def test_update_replaces_the_description_and_nothing_else(client: Any) -> None:
+    before = made(client.generate_client_certificate(description="old", tags={"a": "b"}))
+    id = before["clientCertificateId"]
+    after = client.update_client_certificate(
+        clientCertificateId=id, patchOperations=[replace("new")]
+    )
+    assert made(after) == {**before, "description": "new"}
+    assert made(client.get_client_certificate(clientCertificateId=id)) == made(after)
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        replace("x", path="/tags"),
+        replace("x", path="description"),
+        replace("x", op="add"),
+        {"op": "remove", "path": "/description"},
+        {"op": "replace", "path": "/description"},
+    ],
+)
+def test_update_refuses_any_other_patch_and_changes_nothing(
+    client: Any, patch: dict[str, str]
+) -> None:
+    id = client.generate_client_certificate(description="old")["clientCertificateId"]
+    with pytest.raises(client.exceptions.BadRequestException):
+        client.update_client_certificate(
+            clientCertificateId=id, patchOperations=[replace("new"), patch]
+        )
+    assert client.get_client_certificate(clientCertificateId=id)["description"] == "old"
+
+
+def test_delete_is_final(client: Any) -> None:
+    id = client.generate_client_certificate()["clientCertificateId"]
+    client.delete_client_certificate(clientCertificateId=id)
+    assert client.get_client_certificates()["items"] == []
+    with pytest.raises(client.exceptions.NotFoundException):
+        client.delete_client_certificate(clientCertificateId=id)
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("get_client_certificate", {"clientCertificateId": "gone42"}),
+        ("update_client_certificate", {"clientCertificateId": "gone42", "patchOperations": []}),
+        ("delete_client_certificate", {"clientCertificateId": "gone42"}),
+        ("tag_resource", {"resourceArn": arn("gone42"), "tags": {"a": "b"}}),
+        ("untag_resource", {"resourceArn": arn("gone42"), "tagKeys": ["a"]}),
+        ("get_tags", {"resourceArn": arn("gone42")}),
+    ],
+)
+def test_an_unknown_id_is_not_found(client: Any, operation: str, parameters: Any) -> None:
+    with pytest.raises(client.exceptions.NotFoundException):
+        getattr(client, operation)(**parameters)
+
+
+def test_tag_adds_and_overwrites_and_untag_removes(client: Any) -> None:
+    id = client.generate_client_certificate(tags={"a": "1", "b": "1"})["clientCertificateId"]
+    client.tag_resource(resourceArn=arn(id), tags={"b": "2", "c": ""})
+    assert client.get_tags(resourceArn=arn(id))["tags"] == {"a": "1", "b": "2", "c": ""}
+    client.untag_resource(resourceArn=arn(id), tagKeys=["a", "b", "never there"])
+    assert client.get_tags(resourceArn=arn(id), limit=1)["tags"] == {"c": ""}
+    assert client.get_client_certificate(clientCertificateId=id)["tags"] == {"c": ""}
+    assert client.get_client_certificates()["items"][0]["tags"] == {"c": ""}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"": "v"},
+        {"k" * 129: "v"},
+        {"k": "v" * 257},
+        {"aws:k": "v"},
+        {"AWS:k": "v"},
+        {"k": "é"},
+        {"k#": "v"},
+        {"k": "a\nb"},
+        {f"k{n}": "v" for n in range(51)},
+    ],
+)
+def test_a_tag_that_breaks_a_rule_is_refused_wherever_it_comes_from(
+    client: Any, tags: dict[str, str]
+) -> None:
+    with pytest.raises(client.exceptions.BadRequestException):
+        client.generate_client_certificate(tags=tags)
+    assert client.get_client_certificates()["items"] == []
+    id = client.generate_client_certificate(tags={"kept": "1"})["clientCertificateId"]
+    with pytest.raises(client.exceptions.BadRequestException):
+        client.tag_resource(resourceArn=arn(id), tags=tags)
+    assert client.get_tags(resourceArn=arn(id))["tags"] == {"kept": "1"}
+
+
+def test_tags_at_the_limits_are_taken(client: Any) -> None:
+    tags = {f"k{n}": "v" for n in range(48)} | {
+        "k" * 128: "v" * 256,
+        "aZ9 +-=._:/@": "aZ9 +-=._:/@",
+    }
+    id = client.generate_client_certificate(tags=tags)["clientCertificateId"]
+    assert client.get_tags(resourceArn=arn(id))["tags"] == tags
+    with pytest.raises(client.exceptions.BadRequestException):
+        client.tag_resource(resourceArn=arn(id), tags={"51st": ""})
+    client.tag_resource(resourceArn=arn(id), tags={"k0": "overwritten"})
+
+
+def test_an_arn_of_another_region_is_refused(client: Any) -> None:
+    id = client.generate_client_certificate()["clientCertificateId"]
+    with pytest.raises(client.exceptions.BadRequestException):
+        client.get_tags(resourceArn=arn(id).replace("us-east-1", "eu-west-1"))
+
+
+def test_each_region_has_its_own_certificates(client: Any, aws: LocalAws) -> None:
+    client.generate_client_certificate()
+    elsewhere = aws.client("apigateway", region_name="eu-west-1")
+    assert elsewhere.get_client_certificates()["items"] == []
+
+
+def test_the_rest_of_api_gateway_goes_on_working(client: Any) -> None:
+    api = client.create_rest_api(name="rest", tags={"a": "b"})
+    tags = client.get_tags(resourceArn=f"arn:aws:apigateway:us-east-1::/restapis/{api['id']}")
+    assert tags["tags"] == {"a": "b"}

@@ -1,0 +1,287 @@
+"""The server's process: what it is told, what it hands to functions, what it leaves behind."""
+
+import io
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_aws import LocalAws, LocalAwsError
+
+REPOSITORY = Path(__file__).parents[2]
+FUNCTION = """
+import os, sys, boto3
+
+def handler(event, context):
+    certificates = boto3.client("apigateway").get_client_certificates
+    try:
+        listed = len(certificates()["items"])
+    except Exception as error:
+        listed = type(error).__name__
+    return {"environment": dict(os.environ), "python": sys.executable, "pid": os.getpid(),
+            "listed": listed}
+"""
+ASSUMED_BY_LAMBDA = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
+
+def invoke_function(aws: LocalAws, name: str) -> dict[str, Any]:
+    """Make a function with a role that may nothing, and invoke it."""
+    role = aws.client("iam").create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps(ASSUMED_BY_LAMBDA)
+    )
+    asset = io.BytesIO()
+    with zipfile.ZipFile(asset, "w") as archive:
+        archive.writestr("index.py", FUNCTION)
+    functions = aws.client("lambda")
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.14",
+        Handler="index.handler",
+        Role=role["Role"]["Arn"],
+        Code={"ZipFile": asset.getvalue()},
+        Timeout=30,
+    )
+    answer: dict[str, Any] = json.load(functions.invoke(FunctionName=name)["Payload"])
+    return answer
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return condition()
+
+
+def runs(pid: int) -> bool:
+    """Whether the process runs; one that has ended and waits to be reaped does not."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a command line makes its temporary folder, so that a test sees what stays there."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def command(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local_aws", *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, "TMPDIR": str(folder), "AWS_PROFILE": "of-the-user"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def exported(process: subprocess.Popen[str]) -> dict[str, str]:
+    """What a shell has after it evaluated the printed lines, up to the one that says ready."""
+    assert process.stdout
+    lines: list[str] = []
+    for line in process.stdout:
+        if line.startswith("# ready"):
+            break
+        lines.append(line)
+    script = "".join(lines) + "env -0\n"
+    shell = subprocess.run(
+        ["sh", "-c", script],
+        env={"PATH": os.environ["PATH"], "AWS_PROFILE": "of-the-user"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(item.split("=", 1) for item in shell.stdout.split("\0") if item)
+
+
+def server_of(process: subprocess.Popen[str]) -> int:
+    return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+
+
+def test_a_function_gets_an_environment_built_from_nothing_and_its_roles_rights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "of-the-user")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAY", "https://localhost:1")
+    monkeypatch.setenv("SECRET_OF_THE_USER", "1")
+    with LocalAws() as aws:
+        answer = invoke_function(aws, "one")
+        log = aws.log
+        assert runs(answer["pid"])
+
+    assert answer["listed"] == "ClientError", "a role without a policy may nothing"
+    assert answer["python"] == sys.executable
+    environment = answer["environment"]
+    assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_APIGATEWAY", "SECRET_OF_THE_USER"} & set(
+        environment
+    )
+    assert "PYTHONPATH" not in environment
+    assert environment["HOME"].startswith(str(log.parent))
+    assert (
+        environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
+    )
+    assert environment["AWS_ACCESS_KEY_ID"] != aws.environment["AWS_ACCESS_KEY_ID"]
+    assert not runs(answer["pid"]), "the function's process has ended with the account"
+    assert not log.parent.exists()
+
+
+def test_the_environment_names_this_account_and_nothing_of_the_users(aws: LocalAws) -> None:
+    environment = aws.environment
+    assert environment["AWS_ENDPOINT_URL"] == aws.endpoint == f"https://localhost:{aws.port}"
+    assert (
+        environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
+    )
+    assert "AWS_PROFILE" not in environment
+    for name in ("HOME", "CDK_HOME", "TMPDIR", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+        assert environment[name].startswith(str(aws.log.parent)), name
+    asked = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])",
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert asked.stdout.strip() == aws.account == "000000000000"
+
+
+def test_nobody_else_can_read_the_keys(aws: LocalAws) -> None:
+    folder = aws.log.parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "server.key").stat().st_mode) == 0o600
+
+
+def test_it_listens_on_loopback_only(aws: LocalAws) -> None:
+    addresses = {
+        fields[1].split(":")[0]
+        for table in ("/proc/net/tcp", "/proc/net/tcp6")
+        for fields in map(str.split, Path(table).read_text().splitlines()[1:])
+        if fields[1].endswith(f":{aws.port:04X}") and fields[3] == "0A"
+    }
+    assert addresses == {"0100007F"}
+
+
+def test_credentials_differ_from_run_to_run(aws: LocalAws) -> None:
+    with LocalAws() as other:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            assert other.environment[name] != aws.environment[name]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_a_shell_and_leaves_nothing_behind(
+    command: Callable[..., subprocess.Popen[str]], folder: Path, number: signal.Signals
+) -> None:
+    process = command()
+    shell = exported(process)
+    assert "AWS_PROFILE" not in shell
+    asked = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import boto3; print(boto3.client('apigateway').get_client_certificates()['items'])",
+        ],
+        env=shell,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert asked.stdout.strip() == "[]"
+    server = server_of(process)
+    assert runs(server)
+
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+    assert not runs(server)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_command_that_is_killed_takes_its_server_along(
+    command: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    process = command()
+    exported(process)
+    server = server_of(process)
+    process.kill()
+    assert eventually(lambda: not runs(server))
+    assert list(folder.iterdir()) == []
+
+
+def test_a_command_whose_server_ends_says_so(
+    command: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    process = command()
+    exported(process)
+    os.kill(server_of(process), signal.SIGKILL)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert errors.startswith("the local AWS server ended by itself")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_port_that_is_taken_is_one_clear_line(
+    command: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = command("--port", str(port))
+        output, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert output == ""
+    assert re.fullmatch(rf"port {port} is taken: choose another one with --port.*\n", errors)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_port_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(LocalAwsError, match="port 65536 does not exist"), LocalAws(65536):
+        pass
+
+
+def test_a_server_that_cannot_start_leaves_nothing_and_says_why(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setattr("local_aws.local._ROOT", folder)  # no `local_aws` to be found there
+    with pytest.raises(LocalAwsError, match="No module named"), LocalAws():
+        pass
+    assert list(folder.iterdir()) == []

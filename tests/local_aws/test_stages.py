@@ -1,0 +1,98 @@
+"""Stages of REST APIs: they keep a certificate from being deleted, and present it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_aws import LocalAws
+from local_aws.settings import ServerCertificate, issue_server_certificate
+from tests.local_aws.backend import trusting
+
+
+def generate(client: Any) -> tuple[str, str]:
+    made = client.generate_client_certificate()
+    return made["clientCertificateId"], made["pemEncodedCertificate"]
+
+
+def api_in_front_of(client: Any, url: str, kind: str = "HTTP_PROXY") -> tuple[str, str]:
+    """The IDs of a REST API whose root calls the URL, and of its deployment."""
+    api = client.create_rest_api(name="front")["id"]
+    root = client.get_resources(restApiId=api)["items"][0]["id"]
+    method = {"restApiId": api, "resourceId": root, "httpMethod": "GET"}
+    client.put_method(**method, authorizationType="NONE")
+    client.put_integration(**method, type=kind, integrationHttpMethod="GET", uri=url)
+    return api, client.create_deployment(restApiId=api)["id"]
+
+
+def carry(client: Any, api: str, stage: str, id: str) -> dict[str, Any]:
+    """Put a certificate on a stage: by an update, since CreateStage has no such parameter."""
+    patch = {"op": "replace", "path": "/clientCertificateId", "value": id}
+    return dict(client.update_stage(restApiId=api, stageName=stage, patchOperations=[patch]))
+
+
+def make_stage(client: Any, api: str, deployment: str, name: str, id: str | None = None) -> None:
+    client.create_stage(restApiId=api, stageName=name, deploymentId=deployment)
+    if id:
+        carry(client, api, name, id)
+
+
+@pytest.mark.parametrize("kind", ["HTTP_PROXY", "HTTP"])
+def test_a_backend_lets_in_the_stage_that_carries_its_certificate_and_no_other(
+    aws: LocalAws,
+    client: Any,
+    backend_certificate: ServerCertificate,
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    (right, pem), (wrong, _) = generate(client), generate(client)
+    with trusting(pem, backend_certificate, tmp_path) as url:
+        api, deployment = api_in_front_of(client, url, kind)
+        for name, id in (("right", right), ("wrong", wrong), ("none", None)):
+            make_stage(client, api, deployment, name, id)
+
+        assert aws.invoke(api, "right") == (200, b"hello")
+        assert aws.invoke(api, "wrong")[0] == 500
+        assert aws.invoke(api, "none")[0] == 500
+
+
+def test_a_backend_whose_own_certificate_is_not_trusted_is_not_called(
+    aws: LocalAws, client: Any, tmp_path: Path
+) -> None:
+    id, pem = generate(client)
+    with trusting(pem, issue_server_certificate(), tmp_path) as url:
+        api, deployment = api_in_front_of(client, url)
+        make_stage(client, api, deployment, "prod", id)
+        assert aws.invoke(api, "prod")[0] == 500
+
+
+def test_a_stage_changes_its_certificate_by_an_update(
+    aws: LocalAws, client: Any, backend_certificate: ServerCertificate, tmp_path: Path
+) -> None:
+    id, pem = generate(client)
+    with trusting(pem, backend_certificate, tmp_path) as url:
+        api, deployment = api_in_front_of(client, url)
+        make_stage(client, api, deployment, "prod")
+
+        assert carry(client, api, "prod", id)["clientCertificateId"] == id
+        assert aws.invoke(api, "prod") == (200, b"hello")
+        assert "clientCertificateId" not in carry(client, api, "prod", "")
+        assert aws.invoke(api, "prod")[0] == 500
+
+
+def test_a_certificate_of_a_stage_cannot_be_deleted_until_the_stage_is(client: Any) -> None:
+    id, _ = generate(client)
+    api, deployment = api_in_front_of(client, "https://localhost:1/")
+    make_stage(client, api, deployment, "prod", id)
+    with pytest.raises(client.exceptions.BadRequestException, match=f"{api}/prod"):
+        client.delete_client_certificate(clientCertificateId=id)
+    client.delete_stage(restApiId=api, stageName="prod")
+    client.delete_client_certificate(clientCertificateId=id)
+
+
+def test_a_stage_cannot_carry_a_certificate_that_does_not_exist(client: Any) -> None:
+    api, deployment = api_in_front_of(client, "https://localhost:1/")
+    make_stage(client, api, deployment, "prod")
+    with pytest.raises(client.exceptions.BadRequestException, match="gone42"):
+        carry(client, api, "prod", "gone42")
+    assert "clientCertificateId" not in client.get_stage(restApiId=api, stageName="prod")

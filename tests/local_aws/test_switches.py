@@ -1,0 +1,168 @@
+"""Quota, throttle and the list without tags: the same class and botocore, without a server."""
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+
+from local_aws import ApiError, ClientCertificates
+from local_aws.client_certificates import TokenBucket
+from tests.local_aws.model import check_shape, hold_against_model
+
+
+def client_of(store: ClientCertificates) -> Any:
+    """A boto3 client whose requests go straight to the class."""
+
+    def send(request: Any, **_: Any) -> AWSResponse:
+        url = urlsplit(request.url)
+        assert store.handles(request.method, url.path)
+        response = store.handle(request.method, url.path, parse_qs(url.query), request.body or b"")
+        raw = type("Raw", (), {"stream": lambda self: iter([response.body])})()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        answer = AWSResponse(request.url, response.status, headers, raw)
+        return answer
+
+    client = boto3.Session(region_name="us-east-1").client(
+        "apigateway",
+        aws_access_key_id="none",
+        aws_secret_access_key="none",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    client.meta.events.register("before-send.apigateway", send)
+    return hold_against_model(client)
+
+
+def test_the_quota_is_refused_with_the_apis_exception_and_freed_by_a_deletion() -> None:
+    client = client_of(ClientCertificates(quota=2))
+    id = client.generate_client_certificate()["clientCertificateId"]
+    client.generate_client_certificate()
+    with pytest.raises(client.exceptions.LimitExceededException) as refused:
+        client.generate_client_certificate()
+    assert int(refused.value.response["retryAfterSeconds"]) >= 1
+    client.delete_client_certificate(clientCertificateId=id)
+    client.generate_client_certificate()
+
+
+def test_the_throttle_lets_a_burst_of_40_and_then_10_a_second_through() -> None:
+    now = [0.0]
+    store = ClientCertificates(throttled=True, bucket=TokenBucket(clock=lambda: now[0]))
+    client = client_of(store)
+
+    def let_through(seconds: float) -> int:
+        now[0] += seconds
+        for number in range(100):
+            try:
+                client.get_client_certificates()
+            except client.exceptions.TooManyRequestsException:
+                return number
+        return 100
+
+    assert let_through(0) == 40
+    with pytest.raises(client.exceptions.TooManyRequestsException) as refused:
+        client.get_client_certificates()
+    assert refused.value.response["retryAfterSeconds"] == "1"
+    assert let_through(0.5) == 5
+    assert let_through(1.5) == 15
+    assert let_through(3600) == 40
+    store.throttled = False
+    assert let_through(0) == 100
+
+
+def test_list_items_may_come_without_tags_but_a_get_never_does() -> None:
+    client = client_of(ClientCertificates(tags_in_list=False))
+    id = client.generate_client_certificate(tags={"a": "b"})["clientCertificateId"]
+    assert "tags" not in client.get_client_certificates()["items"][0]
+    assert client.get_client_certificate(clientCertificateId=id)["tags"] == {"a": "b"}
+
+
+def test_a_certificate_in_use_is_not_deleted() -> None:
+    stages = ["api/prod"]
+    client = client_of(ClientCertificates(stages_using=lambda id: stages))
+    id = client.generate_client_certificate()["clientCertificateId"]
+    with pytest.raises(client.exceptions.BadRequestException, match="api/prod"):
+        client.delete_client_certificate(clientCertificateId=id)
+    stages.clear()
+    client.delete_client_certificate(clientCertificateId=id)
+
+
+def test_many_threads_stay_within_the_quota() -> None:
+    store = ClientCertificates(quota=3)
+    statuses: list[int] = []
+
+    def generate() -> None:
+        statuses.append(store.handle("POST", "/clientcertificates", {}, b"").status)
+
+    threads = [threading.Thread(target=generate) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [201] * 3 + [429] * 3
+    assert len(store.certificates) == 3
+
+
+def test_the_identity_is_the_certificate_with_its_private_key() -> None:
+    store = ClientCertificates()
+    made = store.generate("mine", {})
+    identity = store.identity(made.id)
+    assert identity.certificate == made.pem
+    assert identity.private_key.startswith("-----BEGIN PRIVATE KEY-----")
+    with pytest.raises(ApiError, match="gone42"):
+        store.identity("gone42")
+
+
+@pytest.mark.parametrize(
+    "body", [b"{", b"[]", b'{"descripton": "typo"}', b'{"description": 1}', b'{"tags": {"a": 1}}']
+)
+def test_a_body_that_is_not_the_apis_is_refused(body: bytes) -> None:
+    store = ClientCertificates()
+    response = store.handle("POST", "/clientcertificates", {}, body)
+    assert response.status == 400
+    assert response.headers["x-amzn-ErrorType"] == "BadRequestException"
+    assert json.loads(response.body)["message"]
+    assert store.certificates == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "ours"),
+    [
+        ("/clientcertificates", True),
+        ("/clientcertificates/abc123", True),
+        ("/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Fclientcertificates%2Fabc123", True),
+        ("/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Frestapis%2Fabc123", False),
+        ("/clientcertificatesandmore", False),
+        ("/restapis/abc123", False),
+    ],
+)
+def test_it_handles_its_own_paths_only(path: str, ours: bool) -> None:
+    assert ClientCertificates().handles("GET", path) is ours
+
+
+def test_a_method_that_a_path_does_not_have_is_refused() -> None:
+    assert ClientCertificates().handle("PUT", "/clientcertificates", {}, b"").status == 403
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda item: item.update(clientCertificateID="x"),
+        lambda item: item.update(createdDate="2026-01-01"),
+        lambda item: item.update(tags=[{"Key": "a"}]),
+    ],
+)
+def test_the_check_against_the_model_sees_what_is_wrong(
+    spoil: Callable[[dict[str, Any]], None],
+) -> None:
+    store = ClientCertificates()
+    item = json.loads(store.handle("POST", "/clientcertificates", {}, b"").body)
+    shape = client_of(store).meta.service_model.shape_for("ClientCertificate")
+    check_shape(shape, item, "item")
+    spoil(item)
+    with pytest.raises(AssertionError):
+        check_shape(shape, item, "item")
