@@ -7,16 +7,16 @@ very request whose certificate goes.
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final
 
 from . import faults
 from .api_gateway import ApiError, ApiGateway, Certificate, OutOfTimeError
-from .contract import Attribute, OwnTag
+from .contract import LOOKUP_ID_PREFIX, Attribute, OwnTag
 from .faults import Fault
-from .request import PLACEHOLDER_PREFIX, Properties, Request, own_tags
+from .request import PLACEHOLDER_PREFIX, Properties, Request, can_be_id, own_tags
 
 MAX_GENERATES: Final = 3
 """POSTs of one invocation that may each have made a certificate."""
@@ -31,12 +31,38 @@ class RefusedError(Exception):
     """The request cannot be done; its text is the Reason."""
 
 
+def fulfil(api: ApiGateway, request: Request, remember: Remember) -> dict[str, str]:
+    """Do what a request asks for and return its attributes.
+
+    Raises `RefusedError`, `ApiError`, `OutOfTimeError`.
+    """
+    match request.type:
+        case "Delete":
+            if not request.looks_up:
+                delete(api, request)
+            return {}
+        case _ if request.looks_up:
+            certificate = look_up(api, request.wanted.lookup or "")
+            remember(LOOKUP_ID_PREFIX + certificate.id)
+        case "Create":
+            certificate = create(api, request, remember)
+        case _:
+            certificate = update(api, request, remember)
+    return attributes(certificate)
+
+
 def create(api: ApiGateway, request: Request, remember: Remember) -> Certificate:
     """Make the certificate of this request, or find the one that an earlier delivery made.
 
     Raises `RefusedError`, `ApiError`, `OutOfTimeError`.
     """
     _refuse_expired(request)
+    if request.wanted.adopt:
+        return _adopt(api, request, request.wanted.adopt, remember)
+    return _make(api, request, remember)
+
+
+def _make(api: ApiGateway, request: Request, remember: Remember) -> Certificate:
     for attempt in count(1):
         now = datetime.now(UTC)
         made = list(_carrying(api, request.own_tags, api.certificates(), around=now))
@@ -69,19 +95,60 @@ def update(api: ApiGateway, request: Request, remember: Remember) -> Certificate
     Update too, fail as well and wedge the stack. Raises as `create` does.
     """
     _refuse_expired(request)
-    live = api.get(request.physical_id) if _can_be_id(request.physical_id) else None
+    adopt = request.wanted.adopt
+    if adopt and adopt not in (request.former.adopt, request.physical_id):
+        return _adopt(api, request, adopt, remember)
+    live = api.get(request.physical_id) if can_be_id(request.physical_id) else None
     if live is None:
         api.log.warning("gone, making a new one", extra={"certificate_id": request.physical_id})
-        return create(api, request, remember)
+        return _make(api, request, remember)
+    _change(api, request, live, request.wanted.tags)
+    return live
+
+
+def _adopt(api: ApiGateway, request: Request, id: str, remember: Remember) -> Certificate:
+    """Take an existing certificate into the stack's care.
+
+    It gets no tag of the request: were this to fail half-way, the Delete that sweeps what the
+    request made must not find it.
+    """
+    live = look_up(api, id)
+    owner = api.tags(live).get(OwnTag.STACK, request.stack_id)
+    if owner != request.stack_id:
+        raise RefusedError(
+            f"client certificate {id} belongs to stack {owner}: take it out of that stack, then "
+            f"remove its tags {OwnTag.PREFIX}* (aws apigateway untag-resource)"
+        )
+    _change(api, request, live, {**request.wanted.tags, **_marks_of_care(request)})
+    remember(id)
+    return live
+
+
+def look_up(api: ApiGateway, id: str) -> Certificate:
+    """A certificate that must exist. Raises `RefusedError`, `ApiError`, `OutOfTimeError`."""
+    certificate = api.get(id)
+    if certificate is None:
+        raise RefusedError(
+            f"client certificate {id} does not exist in this account and Region: check the ID "
+            "(aws apigateway get-client-certificates)"
+        )
+    return certificate
+
+
+def _marks_of_care(request: Request) -> dict[str, str]:
+    return {OwnTag.STACK: request.stack_id, OwnTag.LOGICAL: request.logical_id}
+
+
+def _change(api: ApiGateway, request: Request, live: Certificate, tags: Mapping[str, str]) -> None:
+    """Write what differs from the live certificate, and nothing else."""
     description = description_change(live.description, request.wanted, request.former)
     if description is not None:
         api.describe(live, description)
-    added, removed = tag_changes(api.tags(live), request.wanted, request.former)
+    added, removed = tag_changes(api.tags(live), tags, request.former.tags)
     if removed:  # first, so that the new ones find room
         api.untag(live, removed)
     if added:
         api.tag(live, added)
-    return live
 
 
 def delete(api: ApiGateway, request: Request) -> None:
@@ -117,18 +184,18 @@ def description_change(live: str, wanted: Properties, former: Properties) -> str
 
 
 def tag_changes(
-    live: Mapping[str, str], wanted: Properties, former: Properties
+    live: Mapping[str, str], wanted: Mapping[str, str], former: Collection[str]
 ) -> tuple[dict[str, str], list[str]]:
     """The tags to write and the keys to remove.
 
     Only keys that the template had and dropped are removed: others, the handler's own among them,
     were put there by somebody else.
     """
-    written = {key: value for key, value in wanted.tags.items() if live.get(key) != value}
+    written = {key: value for key, value in wanted.items() if live.get(key) != value}
     removed = [
         key
-        for key in former.tags
-        if key in live and key not in wanted.tags and not key.startswith(OwnTag.PREFIX)
+        for key in former
+        if key in live and key not in wanted and not key.startswith(OwnTag.PREFIX)
     ]
     return written, removed
 
@@ -144,12 +211,17 @@ def _refuse_expired(request: Request) -> None:
 def _to_delete(api: ApiGateway, request: Request) -> list[Certificate]:
     """What goes: siblings first, so that a Delete that is cut short finds the rest when redone."""
     physical_id = request.physical_id
+    if request.wanted.adopt:
+        # The construct retains it; should a Delete come all the same, a rollback's say, the
+        # certificate was there before the stack.
+        api.log.info("left alone: adopted", extra={"certificate_id": physical_id})
+        return []
     if physical_id.startswith(PLACEHOLDER_PREFIX):
         marks = own_tags(
             request.stack_id, request.logical_id, physical_id.removeprefix(PLACEHOLDER_PREFIX)
         )
         return list(_carrying(api, marks, api.certificates(), around=None))
-    if not _can_be_id(physical_id):
+    if not can_be_id(physical_id):
         api.log.info("nothing to delete: not the ID of a certificate")
         return []
     certificates = api.certificates()
@@ -226,11 +298,6 @@ def _in_use_reason(api: ApiGateway, id: str, refusal: ApiError) -> str:
         )
     found = unread or "no stage of a REST API uses it"
     return f"client certificate {id} could not be deleted: {found}; {refusal}"
-
-
-def _can_be_id(physical_id: str) -> bool:
-    """Whether a call for this ID could only ever mean one certificate: no path, no empty name."""
-    return physical_id.isascii() and physical_id.replace("-", "").isalnum()
 
 
 def _iso(moment: datetime) -> str:

@@ -9,6 +9,9 @@ from typing import Final
 RESOURCE_TYPE: Final = "Custom::ApiGatewayClientCertificate"
 LOOKUP_RESOURCE_TYPE: Final = "Custom::ApiGatewayClientCertificateLookup"
 
+LOOKUP_ID_PREFIX: Final = "lookup:"
+"""Starts the physical ID of what is only read: no call could take it for a certificate's."""
+
 HANDLER: Final = "lambda_handler.main.handler"
 """The function's handler: this package's import path inside the asset."""
 
@@ -23,6 +26,7 @@ class Property:
     DESCRIPTION: Final = "Description"
     TAGS: Final = "Tags"
     ADOPT: Final = "AdoptClientCertificateId"
+    OF_CERTIFICATE: Final = frozenset({DESCRIPTION, TAGS, ADOPT})
     LOOKUP: Final = "ClientCertificateId"
 
 

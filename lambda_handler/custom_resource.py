@@ -77,7 +77,6 @@ class OneAnswer(CfnResource):
         self._grace = min(5.0, seconds / 16)
 
     def _act(self, event: Mapping[str, Any], _context: Any) -> Any:
-        """Do what the request asks for, in the order of `certificate`'s functions."""
         request = read(event)
         fields = {
             "request_id": request.request_id,
@@ -88,11 +87,7 @@ class OneAnswer(CfnResource):
         call_seconds = min(CALL_SECONDS, self._seconds / 3)
         client = CLIENT if call_seconds == CALL_SECONDS else make_client(call_seconds)
         api = ApiGateway(client, self._seconds, call_seconds, Log(fields))
-        if request.type == "Delete":
-            certificate.delete(api, request)
-            return {}
-        act = certificate.create if request.type == "Create" else certificate.update
-        return certificate.attributes(act(api, request, self._remember))
+        return certificate.fulfil(api, request, self._remember)
 
     def _remember(self, id: str) -> None:
         # crhelper invents an ID for a Create that ends in an exception, and CloudFormation's

@@ -7,17 +7,18 @@ old properties are what some earlier version accepted, and a Delete needs none o
 import calendar
 import time
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from . import tags as tag_rules
-from .contract import OwnTag, Property
+from .contract import LOOKUP_RESOURCE_TYPE, OwnTag, Property
 
 PLACEHOLDER_PREFIX: Final = "request:"
 """Starts the physical ID of a request that made nothing, or cannot know whether it did."""
 
-_PROPERTIES: Final = {"ServiceToken", "ServiceTimeout", Property.DESCRIPTION, Property.TAGS}
+_ALWAYS_KNOWN: Final = {"ServiceToken", "ServiceTimeout"}
 
 
 class InvalidRequestError(Exception):
@@ -30,6 +31,10 @@ class Properties:
 
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    adopt: str | None = None
+    """The ID of an existing certificate to take into care, instead of making one."""
+    lookup: str | None = None
+    """The ID of an existing certificate to read, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class Request:
     """One request of CloudFormation's, in the terms of this resource."""
 
     type: str
+    looks_up: bool
+    """Whether it is of the resource type that only reads."""
     stack_id: str
     logical_id: str
     request_id: str
@@ -65,22 +72,27 @@ def placeholder(request_id: str) -> str:
 def read(event: Mapping[str, Any]) -> Request:
     """Read an event whose envelope `main` has checked. Raises `InvalidRequestError`."""
     kind = event["RequestType"]
-    wanted = former = Properties()
+    looks_up = event.get("ResourceType") == LOOKUP_RESOURCE_TYPE
+    properties = event.get("ResourceProperties")
+    if kind == "Delete":
+        wanted = _readable(properties)
+    else:
+        known = {Property.LOOKUP} if looks_up else Property.OF_CERTIFICATE
+        # A rollback is an Update too and may carry what another version knew: strict on Create.
+        wanted = _properties(properties, known if kind == "Create" else None)
+    if looks_up and not wanted.lookup and kind != "Delete":
+        raise InvalidRequestError(f"{Property.LOOKUP} is missing: name the certificate to read")
     if kind == "Create":
-        wanted = _properties(event.get("ResourceProperties"), known_only=True)
         _check_own_tags(event)
-    elif kind == "Update":
-        # A rollback is an Update too and may carry what a later version knows: not known_only.
-        wanted = _properties(event.get("ResourceProperties"), known_only=False)
-        former = _readable(event.get("OldResourceProperties"))
     return Request(
         type=kind,
+        looks_up=looks_up,
         stack_id=event["StackId"],
         logical_id=event["LogicalResourceId"],
         request_id=event["RequestId"],
         physical_id=str(event.get("PhysicalResourceId") or ""),
         wanted=wanted,
-        former=former,
+        former=_readable(event.get("OldResourceProperties")),
         expires=expiry(event["ResponseURL"]),
     )
 
@@ -101,23 +113,44 @@ def expiry(url: str) -> float:
         return float("inf")
 
 
-def _properties(value: Any, *, known_only: bool) -> Properties:
+def _properties(value: Any, known: AbstractSet[str] | None) -> Properties:
+    """Properties, checked; with `known`, others are refused."""
     if value is None:
         value = {}
     if not isinstance(value, Mapping):
         raise InvalidRequestError(f"properties {value!r}: an object is needed")
-    unknown = sorted(map(str, set(value) - _PROPERTIES))
-    if known_only and unknown:
+    if known is not None and (unknown := set(value) - _ALWAYS_KNOWN - known):
         raise InvalidRequestError(
-            f"unknown property {unknown[0]!r}: use {Property.DESCRIPTION} and {Property.TAGS}"
+            f"unknown property {min(map(str, unknown))!r}: use {', '.join(sorted(known))}"
         )
-    description = value.get(Property.DESCRIPTION)
-    if description is not None and not isinstance(description, str):
-        raise InvalidRequestError(f"{Property.DESCRIPTION} {description!r}: a string is needed")
     tags = _tags(value.get(Property.TAGS))
     if broken := tag_rules.violation(tags):
         raise InvalidRequestError(broken)
-    return Properties(description, tags)
+    return Properties(
+        description=_string(value, Property.DESCRIPTION),
+        tags=tags,
+        adopt=_id(value, Property.ADOPT),
+        lookup=_id(value, Property.LOOKUP),
+    )
+
+
+def _string(properties: Mapping[str, Any], name: str) -> str | None:
+    value = properties.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidRequestError(f"{name} {value!r}: a string is needed")
+
+
+def _id(properties: Mapping[str, Any], name: str) -> str | None:
+    value = _string(properties, name)
+    if value is None or can_be_id(value):
+        return value
+    raise InvalidRequestError(f"{name} {value!r}: the ID of a client certificate is needed")
+
+
+def can_be_id(text: str) -> bool:
+    """Whether a call for this ID could only ever mean one certificate: no path, no empty name."""
+    return text.isascii() and text.replace("-", "").isalnum()
 
 
 def _tags(value: Any) -> dict[str, str]:
@@ -136,14 +169,16 @@ def _tags(value: Any) -> dict[str, str]:
 
 
 def _readable(value: Any) -> Properties:
-    """Old properties: what can be read of them counts, and nothing of them is refused."""
+    """Properties that are only looked back at: what can be read counts, nothing is refused."""
     old = value if isinstance(value, Mapping) else {}
-    description = old.get(Property.DESCRIPTION)
+    text = {name: value for name, value in old.items() if isinstance(value, str)}
     listed = old.get(Property.TAGS)
     pairs = [tag for tag in listed if isinstance(tag, Mapping)] if isinstance(listed, list) else []
     return Properties(
-        description if isinstance(description, str) else None,
-        {key: "" for tag in pairs if isinstance(key := tag.get("Key"), str)},
+        description=text.get(Property.DESCRIPTION),
+        tags={key: "" for tag in pairs if isinstance(key := tag.get("Key"), str)},
+        adopt=text.get(Property.ADOPT),
+        lookup=text.get(Property.LOOKUP),
     )
 
 
