@@ -15,12 +15,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local_aws", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--region", default="us-east-1")
-    parser.add_argument("--trust", help="PEM file of CAs that the backends of HTTP APIs have")
+    parser.add_argument("--trust", help="PEM file of the CAs that backends of HTTP APIs have")
+    parser.add_argument("--quota", type=int, default=60, help="client certificates (default: 60)")
     parser.add_argument("--throttled", action="store_true", help="10 requests/s, burst 40")
+    parser.add_argument("--no-tags-in-list", action="store_true", help="list items have no tags")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
-    aws = LocalAws(given.port, region=given.region, trust=given.trust, throttled=given.throttled)
+    aws = LocalAws(
+        given.port,
+        region=given.region,
+        trust=given.trust,
+        quota=given.quota,
+        throttled=given.throttled,
+        tags_in_list=not given.no_tags_in_list,
+    )
     try:
         with aws:
             print("\n".join(_exports(aws)), flush=True)
@@ -30,8 +39,9 @@ def main() -> int:
         return 0
     except LocalAwsError as error:
         print(error, file=sys.stderr)
-        return 1
-    return 0
+    except OSError as error:
+        print(f"the local AWS cannot start: {error}", file=sys.stderr)
+    return 1
 
 
 def _exports(aws: LocalAws) -> list[str]:

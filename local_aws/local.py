@@ -45,8 +45,8 @@ class LocalAws:
 
     `port`: 0 takes a free one. `trust`: a PEM file of the CAs that the backends of HTTP
     integrations are checked against. `quota`, `throttled`, `tags_in_list`: see
-    `ClientCertificates`. Entering raises `LocalAwsError` when the port is taken or the server does
-    not start; nothing is left behind then either.
+    `ClientCertificates`. Entering raises `LocalAwsError` when the port is taken, `trust` is no file
+    or the server does not start; nothing is left behind then either.
 
     Once entered: `endpoint` (URL), `environment` (all that a child process needs to work with this
     account, and no more), `variables` (the part of it that names the account), `account`,
@@ -70,6 +70,8 @@ class LocalAws:
         self._trust = os.path.abspath(trust) if trust else None
 
     def __enter__(self) -> Self:
+        if self._trust and not os.path.isfile(self._trust):
+            raise LocalAwsError(f"trust {self._trust!r} is no file: name a PEM file of CAs")
         with ExitStack() as stack:
             listening = stack.enter_context(_listen(self.port))
             self.port = listening.getsockname()[1]

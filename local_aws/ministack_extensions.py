@@ -20,7 +20,6 @@ from .settings import Settings
 
 __all__ = ["install"]
 
-type_name = "AWS::ApiGateway::ClientCertificate"
 Answer = tuple[int, dict[str, str], bytes]
 Stores = Callable[[str], ClientCertificates]
 """The client certificates of a Region."""
@@ -246,8 +245,10 @@ def _provision_client_certificates(stores: Stores) -> None:
             if error.code != "NotFoundException":
                 raise
 
+    type_name = "AWS::ApiGateway::ClientCertificate"
     handlers = {"create": create, "update": update, "delete": delete}
     provisioners._RESOURCE_HANDLERS[type_name] = handlers
+    # So that the stack's tags reach it, as they reach ministack's own types.
     provisioners._STACK_TAG_PROPERTY[type_name] = ("Tags", "list")
 
 

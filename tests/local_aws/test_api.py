@@ -52,8 +52,8 @@ def test_the_pem_is_a_self_signed_certificate_like_api_gateways(client: Any) -> 
     assert isinstance(key, rsa.RSAPublicKey)
     assert key.key_size == 2048
     assert isinstance(certificate.signature_hash_algorithm, SHA256)
-    assert "CN=ApiGateway" in certificate.subject.rfc4514_string()
-    assert "L=Seattle" in certificate.subject.rfc4514_string()
+    assert certificate.subject.rfc4514_string() == "CN=ApiGateway,L=Seattle,C=US"
+    assert 1000 < len(response["pemEncodedCertificate"]) <= 1200
     created, expires = response["createdDate"], response["expirationDate"]
     assert expires - created == timedelta(days=365)
     assert abs(datetime.now(UTC) - created) < timedelta(minutes=1)

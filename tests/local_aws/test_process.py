@@ -153,6 +153,7 @@ def test_a_function_gets_an_environment_built_from_nothing_and_its_roles_rights(
         environment
     )
     assert "PYTHONPATH" not in environment
+    assert environment["SSL_CERT_FILE"] == environment["AWS_CA_BUNDLE"], "for crhelper's answer"
     assert environment["HOME"].startswith(str(log.parent))
     assert (
         environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
@@ -205,6 +206,30 @@ def test_credentials_differ_from_run_to_run(aws: LocalAws) -> None:
     with LocalAws() as other:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             assert other.environment[name] != aws.environment[name]
+
+
+def test_the_switches_of_the_command_line_reach_the_server(
+    command: Callable[..., subprocess.Popen[str]],
+) -> None:
+    shell = exported(command("--quota", "1", "--no-tags-in-list", "--region", "eu-west-1"))
+    script = """
+import boto3
+client = boto3.client("apigateway")
+client.generate_client_certificate(tags={"a": "b"})
+print("tags" in client.get_client_certificates()["items"][0], client.meta.region_name)
+try:
+    client.generate_client_certificate()
+except client.exceptions.LimitExceededException:
+    print("full")
+"""
+    asked = subprocess.run(
+        [sys.executable, "-c", script],
+        env=shell | {"AWS_MAX_ATTEMPTS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert asked.stdout == "False eu-west-1\nfull\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -275,6 +300,25 @@ def test_a_port_that_is_taken_is_one_clear_line(
 def test_a_port_that_does_not_exist_is_refused() -> None:
     with pytest.raises(LocalAwsError, match="port 65536 does not exist"), LocalAws(65536):
         pass
+
+
+def test_a_trust_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LocalAwsError, match="is no file"), LocalAws(trust=tmp_path / "ca.pem"):
+        pass
+
+
+def test_an_interrupt_while_it_starts_leaves_nothing_behind(
+    command: Callable[..., subprocess.Popen[str]], folder: Path
+) -> None:
+    process = command()
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    assert eventually(lambda: bool(children.read_text()))
+    server = server_of(process)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert not runs(server)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_server_that_cannot_start_leaves_nothing_and_says_why(
