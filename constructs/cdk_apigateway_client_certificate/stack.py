@@ -42,23 +42,27 @@ class ClientCertificateStack(cdk.Stack):
         cdk.CfnOutput(self, "ExpirationDate", value=self.certificate.expiration_date)
 
 
-def parse_tags(text: str) -> dict[str, str]:
+def parse_tags(text: object) -> dict[str, str]:
     """The tags that a text of the form `key=value,key=value` stands for; none for an empty text.
 
     A value may be empty, and may hold a `=`. Spaces around a pair do not count.
 
     Raises:
-        ValueError: a part is no pair, a key is empty or comes twice; the message names it.
+        ValueError: it is no text (cdk.json can hold anything), a part is no pair, or a key comes
+            twice; the message names it.
     """
+    if not isinstance(text, str):
+        raise _unreadable(text, "it is no text")
     tags: dict[str, str] = {}
     for pair in text.split(",") if text.strip() else []:
-        key, equals, value = pair.strip().partition("=")
-        if not (key and equals):
-            problem = f"{pair!r} is not of the form key=value"
-        elif key in tags:
-            problem = f"the key {key!r} comes twice"
-        else:
-            tags[key] = value
-            continue
-        raise ValueError(f"cannot read the tags {text!r}: {problem}; write key=value,key=value")
+        key, _, value = pair.strip().partition("=")
+        if not key or "=" not in pair:
+            raise _unreadable(text, f"{pair!r} is not of the form key=value")
+        if key in tags:
+            raise _unreadable(text, f"the key {key!r} comes twice")
+        tags[key] = value
     return tags
+
+
+def _unreadable(text: object, problem: str) -> ValueError:
+    return ValueError(f"cannot read the tags {text!r}: {problem}; write key=value,key=value")

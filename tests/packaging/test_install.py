@@ -1,0 +1,201 @@
+"""The library as others get it: built, installed elsewhere, synthesized without network.
+
+However it is installed, and whatever the umask, the Lambda asset is the same to the byte.
+"""
+
+import json
+import shutil
+import stat
+import subprocess
+import sys
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = "cdk_apigateway_client_certificate"
+HANDLER = {path.name for path in (ROOT / "lambda_handler").glob("*.py")}
+
+APP = """\
+import aws_cdk as cdk
+import cdk_apigateway_client_certificate as library
+from cdk_apigateway_client_certificate import ClientCertificate
+
+app = cdk.App()
+stack = cdk.Stack(app, "Reuse")
+for name in ("One", "Two"):
+    certificate = ClientCertificate(stack, name, description=name)
+    cdk.CfnOutput(stack, f"{name}Pem", value=certificate.pem_encoded_certificate)
+app.synth()
+print(library.__file__)
+"""
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What a run of the app gave."""
+
+    library: Path
+    resources: dict[str, dict[str, Any]]
+    asset: Path
+
+    def count(self, type: str) -> int:
+        return sum(resource["Type"] == type for resource in self.resources.values())
+
+
+def run(*command: str | Path, **options: Any) -> str:
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, **options
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return str(done.stdout)
+
+
+def synthesize(
+    folder: Path, python: str | Path = sys.executable, umask: int = 0o022, **env: str
+) -> Synthesis:
+    """Runs the app in a new folder: no network, no credentials, nothing inherited but Node."""
+    folder.mkdir()
+    (folder / "app.py").write_text(APP)
+    output = run(
+        python,
+        "app.py",
+        cwd=folder,
+        umask=umask,
+        env={
+            "PATH": str(Path(sys.executable).parent),
+            "HOME": str(folder),
+            "CDK_OUTDIR": str(folder / "cdk.out"),
+            "HTTP_PROXY": "http://127.0.0.1:9",
+            "HTTPS_PROXY": "http://127.0.0.1:9",
+            **env,
+        },
+    )
+    template = json.loads((folder / "cdk.out" / "Reuse.template.json").read_text())
+    [asset] = (folder / "cdk.out").glob("asset.*")
+    return Synthesis(Path(output.strip()).parent, template["Resources"], asset)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout that only its owner can read; a build would leave files in the own."""
+    copy = tmp_path_factory.mktemp("checkout")
+    for path in ROOT.iterdir():
+        if path.is_file():
+            shutil.copy(path, copy)
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("constructs", "lambda_handler"):
+        shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=ignored)
+    run("chmod", "-R", "go-rwx", copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel_and_sdist(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Built without network; the wheel is built from the sdist."""
+    dist = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", dist, tree)
+    [wheel], [sdist] = dist.glob("*.whl"), dist.glob("*.tar.gz")
+    return wheel, sdist
+
+
+@pytest.fixture(scope="module")
+def editable(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    """By the environment that runs the tests: the standard that the others are held against."""
+    return synthesize(tmp_path_factory.mktemp("editable") / "app")
+
+
+def test_the_app_shares_one_function(editable: Synthesis) -> None:
+    assert editable.library == ROOT / "constructs" / PACKAGE
+    assert editable.count("AWS::Lambda::Function") == 1
+    assert editable.count("Custom::ApiGatewayClientCertificate") == 2
+
+
+def test_the_asset_is_the_modules_of_handler_and_crhelper_and_nothing_else(
+    editable: Synthesis,
+) -> None:
+    files = {path.relative_to(editable.asset) for path in editable.asset.rglob("*.*")}
+    assert "main.py" in HANDLER
+    assert {path.name for path in files if path.parts[0] == "lambda_handler"} == HANDLER
+    assert {str(path) for path in files if path.parts[0] != "lambda_handler"} == {
+        "crhelper/__init__.py",
+        "crhelper/log_helper.py",
+        "crhelper/resource_helper.py",
+        "crhelper/utils.py",
+    }
+
+
+def test_the_handler_runs_from_the_asset(editable: Synthesis, tmp_path: Path) -> None:
+    script = (
+        f"import sys; sys.path.insert(0, {str(editable.asset)!r})\n"
+        "import crhelper, lambda_handler.main as main\n"
+        "print(main.IMPORT_ERROR, callable(main.handler), crhelper.__file__, main.__file__)"
+    )
+    # Lambda names the Region. No bytecode: the asset is to stay as it is.
+    env = {"AWS_DEFAULT_REGION": "eu-west-1"}
+    printed = run(sys.executable, "-I", "-B", "-c", script, cwd=tmp_path, env=env)
+    assert printed.split() == [
+        "None",
+        "True",
+        str(editable.asset / "crhelper" / "__init__.py"),
+        str(editable.asset / "lambda_handler" / "main.py"),
+    ]
+
+
+def test_a_checkout_under_umask_077_gives_the_same_asset(
+    tree: Path, tmp_path: Path, editable: Synthesis
+) -> None:
+    synthesis = synthesize(tmp_path / "app", umask=0o077, PYTHONPATH=str(tree / "constructs"))
+    assert synthesis.library == tree / "constructs" / PACKAGE
+    assert synthesis.asset.name == editable.asset.name
+    modes = {
+        (path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in synthesis.asset.rglob("*")
+    }
+    assert modes == {(True, 0o755), (False, 0o644)}
+
+
+def test_the_wheel_in_an_empty_environment(
+    wheel_and_sdist: tuple[Path, Path], tmp_path: Path, editable: Synthesis
+) -> None:
+    wheel, _ = wheel_and_sdist
+    # The versions of this environment: they lie in pip's cache already.
+    pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
+    (tmp_path / "constraints.txt").write_text("\n".join(pins))
+    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
+    python = tmp_path / "venv" / "bin" / "python"
+    pip = (sys.executable, "-m", "pip", "--python", python)
+    run(*pip, "install", "--no-compile", "--constraint", tmp_path / "constraints.txt", wheel)
+
+    synthesis = synthesize(tmp_path / "app", python)
+    assert tmp_path / "venv" in synthesis.library.parents
+    assert synthesis.resources == editable.resources
+    assert synthesis.asset.name == editable.asset.name
+
+
+def test_the_sdist(wheel_and_sdist: tuple[Path, Path], tmp_path: Path, editable: Synthesis) -> None:
+    _, sdist = wheel_and_sdist
+    # Beside this environment's own packages: what it depends on was tried with the wheel.
+    pip = (sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation")
+    run(*pip, "--target", tmp_path / "site", sdist)
+
+    synthesis = synthesize(tmp_path / "app", PYTHONPATH=str(tmp_path / "site"))
+    assert synthesis.library == tmp_path / "site" / PACKAGE
+    assert synthesis.asset.name == editable.asset.name
+
+
+def test_wheel_and_sdist_hold_the_library_and_nothing_else(
+    tree: Path, wheel_and_sdist: tuple[Path, Path]
+) -> None:
+    wheel, sdist = wheel_and_sdist
+    modules = {path.name for path in (tree / "constructs" / PACKAGE).glob("*.py")}
+    library = {f"{PACKAGE}/{name}" for name in {*modules, "py.typed"}}
+    library |= {f"{PACKAGE}/lambda_handler/{name}" for name in HANDLER}
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert packed == library
+    with tarfile.open(sdist) as archive:
+        names = [member.name.partition("/constructs/")[2] for member in archive if member.isfile()]
+    assert {name for name in names if name and ".egg-info/" not in name} == library

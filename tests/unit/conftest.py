@@ -1,0 +1,32 @@
+"""Templates that many tests read: synthesized once a session, since each takes a second."""
+
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Template
+
+from cdk_apigateway_client_certificate import ClientCertificate, ClientCertificateStack
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def ready_made() -> Json:
+    """The ready-made stack with everything that its arguments can give it."""
+    stack = ClientCertificateStack(
+        cdk.App(), "ClientCertificate", description="orders", tags={"team": "a", "env": "test"}
+    )
+    return Template.from_stack(stack).to_json()
+
+
+@pytest.fixture(scope="session")
+def two_stacks() -> tuple[Json, Json]:
+    """An app with three certificates in one stack and one in another, of a known environment."""
+    app = cdk.App()
+    many = cdk.Stack(app, "Many")
+    for id in ("First", "Second", "Third"):
+        ClientCertificate(many, id)
+    china = cdk.Stack(app, "China", env=cdk.Environment(account="1" * 12, region="cn-north-1"))
+    ClientCertificate(china, "Only", removal_policy=cdk.RemovalPolicy.RETAIN)
+    return Template.from_stack(many).to_json(), Template.from_stack(china).to_json()

@@ -1,0 +1,83 @@
+"""app.py as a user runs it, with an empty home, no credentials and no network."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.support import CERTIFICATE, Json, the_only
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(command: list[str], home: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={
+            "PATH": os.pathsep.join(
+                [str(Path(sys.executable).parent), f"{ROOT}/node_modules/.bin"]
+            ),
+            "HOME": str(home),
+            "HTTP_PROXY": "http://127.0.0.1:9",
+            "HTTPS_PROXY": "http://127.0.0.1:9",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **env,
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def app(folder: Path, **context: object) -> subprocess.CompletedProcess[str]:
+    """app.py alone, which takes seconds less than through the CLI."""
+    env = {"CDK_OUTDIR": str(folder / "cdk.out"), "CDK_CONTEXT_JSON": json.dumps(context)}
+    return run([sys.executable, "app.py"], folder, **env)
+
+
+def certificate(folder: Path) -> Json:
+    template = json.loads((folder / "cdk.out" / "ClientCertificate.template.json").read_text())
+    _, found = the_only(template, CERTIFICATE)
+    return found
+
+
+def test_the_cli_hands_context_to_the_template(tmp_path: Path) -> None:
+    context = ["-c", "description=orders", "-c", "tags=team=a,env=test", "-c", "stack_name=orders"]
+    done = run(["cdk", "synth", "--quiet", "--output", f"{tmp_path}/cdk.out", *context], tmp_path)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "cdk.out" / "manifest.json").read_text())
+    stack = manifest["artifacts"]["ClientCertificate"]
+    assert stack["properties"]["stackName"] == "orders"
+    assert stack["environment"] == "aws://unknown-account/unknown-region"
+    properties = certificate(tmp_path)["Properties"]
+    assert properties["Description"] == "orders"
+    assert properties["Tags"] == [{"Key": "env", "Value": "test"}, {"Key": "team", "Value": "a"}]
+
+
+def test_empty_context_is_as_none(tmp_path: Path) -> None:
+    done = app(tmp_path, description="", tags="", stack_name="")
+    assert done.returncode == 0, done.stderr
+    assert certificate(tmp_path)["Properties"].keys() == {"ServiceToken", "ServiceTimeout"}
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        ({"tags": "a"}, "cannot read the tags 'a': 'a' is not of the form key=value"),
+        ({"tags": "aws:a=b"}, "ClientCertificate/ClientCertificate: tag key 'aws:a' starts with"),
+        ({"stack_name": "a_b"}, "Stack name must match the regular expression"),
+    ],
+)
+def test_bad_context_is_one_line_and_nothing_is_left(
+    tmp_path: Path, context: dict[str, object], message: str
+) -> None:
+    done = app(tmp_path, **context)
+    assert done.returncode != 0
+    assert done.stderr.startswith(message), done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("cdk.out/*.template.json"))
