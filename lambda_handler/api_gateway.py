@@ -15,8 +15,6 @@ from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from . import faults
 from .contract import QUOTA_CODE
@@ -145,7 +143,8 @@ class ApiGateway:
             return certificate.tags
         try:
             path = _tags_path(certificate)
-            return self._call(self._client.get_tags, path, resourceArn=certificate.arn)["tags"]
+            answer = self._call(self._client.get_tags, path, resourceArn=certificate.arn)
+            return answer.get("tags", {})
         except ApiError as error:
             if error.fault is Fault.MISSING:
                 return {}
@@ -233,7 +232,7 @@ class ApiGateway:
             self.sleep(0)
             try:
                 answer = method(**arguments)
-            except (ClientError, BotoCoreError, ResponseParserError) as error:
+            except Exception as error:  # for an answer that it cannot read, botocore raises any
                 fault = faults.classify(error)
                 said = faults.said(error)
                 wait = faults.pause(attempt, faults.retry_after(error), random.random())

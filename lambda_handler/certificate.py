@@ -48,7 +48,7 @@ def fulfil(api: ApiGateway, request: Request, remember: Remember) -> dict[str, s
             certificate = create(api, request, remember)
         case _:
             certificate = update(api, request, remember)
-    return attributes(certificate)
+    return attributes(_whole(api, certificate))
 
 
 def create(api: ApiGateway, request: Request, remember: Remember) -> Certificate:
@@ -159,6 +159,12 @@ def delete(api: ApiGateway, request: Request) -> None:
     for certificate in _to_delete(api, request):
         _delete_when_free(api, certificate.id)
         api.log.info("deleted", extra={"certificate_id": certificate.id})
+
+
+def _whole(api: ApiGateway, certificate: Certificate) -> Certificate:
+    """The certificate with its PEM and dates, should a list or a generate not have told them."""
+    told = certificate.pem and certificate.created and certificate.expires
+    return certificate if told else api.get(certificate.id) or certificate
 
 
 def attributes(certificate: Certificate) -> dict[str, str]:
