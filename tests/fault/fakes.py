@@ -60,7 +60,7 @@ class Fault:
 
     `commit`: the request takes effect first. `response` None: the connection is reset instead.
     `hang`: seconds before the end, cut short when the fake stops. `do`: called first of all, after
-    the commit.
+    the commit. `drip`: seconds before each further byte of the body, so that no single read is slow.
     """
 
     method: str
@@ -70,6 +70,7 @@ class Fault:
     commit: bool = False
     hang: float = 0.0
     do: Callable[[], object] = lambda: None
+    drip: float = 0.0
 
 
 class _Server(ThreadingHTTPServer):
@@ -103,12 +104,13 @@ class FakeApiGateway:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def log_message(self, *_: Any) -> None: ...
 
             def respond(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                response = fake._answer(self.command, self.path, body)
+                response, drip = fake._answer(self.command, self.path, body)
                 if response is None:
                     self.close_connection = True
                     return _reset(self.connection)
@@ -118,7 +120,12 @@ class FakeApiGateway:
                         self.send_header(name, value)
                 self.send_header("Content-Length", str(len(response.body)))
                 self.end_headers()
-                self.wfile.write(response.body)
+                if not drip:
+                    self.wfile.write(response.body)
+                    return None
+                for byte in response.body:
+                    fake._stopped.wait(drip)
+                    self.wfile.write(bytes([byte]))
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = respond
 
@@ -156,7 +163,7 @@ class FakeApiGateway:
             if presented == id
         ]
 
-    def _answer(self, method: str, target: str, body: bytes) -> Response | None:
+    def _answer(self, method: str, target: str, body: bytes) -> tuple[Response | None, float]:
         path, _, query = target.partition("?")
         with self._lock:
             self.calls.append(f"{method} {path}")
@@ -171,12 +178,12 @@ class FakeApiGateway:
             if fault:
                 fault.times -= 1
         if fault is None:
-            return self._handle(method, path, query, body)
+            return self._handle(method, path, query, body), 0.0
         if fault.commit:
             self._handle(method, path, query, body)
         fault.do()
         self._stopped.wait(fault.hang)
-        return fault.response
+        return fault.response, fault.drip
 
     def _handle(self, method: str, path: str, query: str, body: bytes) -> Response:
         if self.api.handles(method, path):
@@ -198,12 +205,13 @@ def _json(document: Any) -> Response:
 class FakeCloudFormation:
     """A real HTTPS ResponseURL. `answers` holds each accepted body, `tries` each attempt.
 
-    `script`: what the next tries get: an HTTP status, "reset" or "hang"; then always 200.
+    `script`: what the next tries get: an HTTP status, "reset" or "hang", or a function that is
+    called before a reset; then always 200.
     """
 
     def __init__(self, folder: Path) -> None:
         self.certificate = folder / "response-url.pem"
-        self.script: list[int | str] = []
+        self.script: list[int | str | Callable[[], object]] = []
         self.answers: list[dict[str, Any]] = []
         self.tries: list[bytes] = []
         self._key = folder / "response-url.key"
@@ -223,6 +231,9 @@ class FakeCloudFormation:
                 if outcome == "hang":
                     fake._stopped.wait(60)
                     return
+                if callable(outcome):
+                    outcome()
+                    return _reset(self.connection)
                 if outcome == "reset":
                     return _reset(self.connection)
                 if outcome == 200:
@@ -310,6 +321,7 @@ class Function:
         )
         os.close(theirs)
         self.logs: list[str] = []
+        self.endings: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -328,7 +340,8 @@ class Function:
         """How the invocation that was started ended."""
         with os.fdopen(os.dup(self._results)) as results:
             line = results.readline()
-        return json.loads(line)["ended"] if line else "died"
+        self.endings.append(json.loads(line)["ended"] if line else "died")
+        return self.endings[-1]
 
     def invoke(self, event: Any, seconds: float = 300.0) -> Invocation:
         before = len(self.logs)
@@ -365,7 +378,8 @@ class World:
     cloudformation: FakeCloudFormation
     asset: Path
     stack_id: str = "arn:aws:cloudformation:us-east-1:123456789012:stack/Stack/51af3dc0-0000"
-    functions: list[Function] = field(default_factory=list)
+    region: str = "us-east-1"
+    functions: list[Any] = field(default_factory=list)
     _requests: int = 0
 
     @property
@@ -373,8 +387,8 @@ class World:
         """What Lambda sets, and where the fakes are; nothing of this machine's AWS settings."""
         return {
             "PATH": os.defpath,
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_CONFIG_FILE": os.devnull,
@@ -386,8 +400,9 @@ class World:
 
     def function(self) -> Function:
         """A fresh process, as after a crash or beside another one."""
-        self.functions.append(Function(self.asset, self.environment))
-        return self.functions[-1]
+        function = Function(self.asset, self.environment)
+        self.functions.append(function)
+        return function
 
     def event(self, kind: str, **overrides: Any) -> dict[str, Any]:
         """An event as CloudFormation sends it; each has a RequestId of its own."""
@@ -408,6 +423,11 @@ class World:
             },
         }
         return {**event, **overrides}
+
+    def told(self) -> str:
+        """All that the handler ever said: its logs, its answers and how its invocations ended."""
+        spoken = [line for made in self.functions for line in (*made.logs, *made.endings)]
+        return "\n".join((*spoken, *(body.decode() for body in self.cloudformation.tries)))
 
     def close(self) -> None:
         for function in self.functions:

@@ -35,4 +35,5 @@ def main() -> None:
             print(json.dumps({"ended": ended}), file=results, flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
