@@ -38,6 +38,7 @@ class Attribute:
     PEM: Final = "PemEncodedCertificate"
     CREATED: Final = "CreatedDate"
     EXPIRATION: Final = "ExpirationDate"
+    ALL: Final = (ID, ARN, PEM, CREATED, EXPIRATION)
 
 
 class OwnTag:

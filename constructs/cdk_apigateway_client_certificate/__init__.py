@@ -1,6 +1,6 @@
 """API Gateway client certificates for the AWS CDK, with the PEM that backends need to trust."""
 
-from .client_certificate import ClientCertificate
+from .client_certificate import ClientCertificate, IClientCertificate
 from .stack import ClientCertificateStack
 
-__all__ = ["ClientCertificate", "ClientCertificateStack"]
+__all__ = ["ClientCertificate", "ClientCertificateStack", "IClientCertificate"]

@@ -3,10 +3,11 @@
 from typing import Final
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct, IConstruct
+from constructs import Construct, IConstruct, IValidation
 
 from ._handler_code import handler_code
 from .lambda_handler import contract
@@ -19,8 +20,11 @@ def service_token(scope: IConstruct) -> str:
     stack = cdk.Stack.of(scope)
     # Found as a plain construct: jsii does not keep the Python side of an object alive.
     provider = stack.node.try_find_child(_ID)
-    function = _add_function(Construct(stack, _ID)) if provider is None else _function_of(provider)
-    return function.function_arn
+    if provider is not None:
+        return _function_of(provider).function_arn
+    made = Construct(stack, _ID)
+    made.node.add_validation(_PemExports(stack))
+    return _add_function(made).function_arn
 
 
 def _function_of(provider: IConstruct) -> lambda_.Function:
@@ -95,3 +99,26 @@ def _policy(stack: cdk.Stack, log_group: logs.LogGroup) -> iam.PolicyDocument:
             ),
         ]
     )
+
+
+@jsii.implements(IValidation)
+class _PemExports:
+    """Warns of outputs that synthesize well and fail at deploy: a PEM is longer than an export."""
+
+    def __init__(self, stack: cdk.Stack) -> None:
+        self._stack = stack
+
+    def validate(self) -> list[str]:
+        for output in self._stack.node.find_all():
+            if isinstance(output, cdk.CfnOutput) and output.export_name and self._is_pem(output):
+                cdk.Annotations.of(output).add_warning_v2(
+                    "cdk-apigateway-client-certificate:pemExport",
+                    f"export {output.export_name!r} is a PEM, which is longer than the 1,024 "
+                    "characters that CloudFormation exports: leave export_name out; other stacks "
+                    "of the app can use pem_encoded_certificate as it is",
+                )
+        return []
+
+    def _is_pem(self, output: cdk.CfnOutput) -> bool:
+        value = self._stack.resolve(output.value)
+        return isinstance(value, dict) and contract.Attribute.PEM in value.get("Fn::GetAtt", [])

@@ -1,16 +1,174 @@
 """The construct: a client certificate, and what API Gateway tells of it."""
 
+import re
 from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 import aws_cdk as cdk
-from constructs import Construct
+import jsii
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ssm as ssm
+from aws_cdk.interfaces import aws_apigateway as interfaces
+from constructs import Construct, IConstruct
 
 from . import _provider
+from ._tags import CertificateTags
 from .lambda_handler import contract
-from .lambda_handler.tags import violation
+from .lambda_handler.contract import Attribute, Property
+from .lambda_handler.request import can_be_id
+
+_ARN: Final = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+)::/clientcertificates/(?P<id>.+)")
 
 
-class ClientCertificate(cdk.Resource):
+class IClientCertificate(Protocol):
+    """A client certificate, made by this stack or not.
+
+    To be satisfied by structure: annotate with it, and mypy checks what is passed.
+    """
+
+    @property
+    def client_certificate_id(self) -> str:
+        """The ID, for a stage's `client_certificate_id`."""
+
+    @property
+    def client_certificate_arn(self) -> str:
+        """`arn:{partition}:apigateway:{region}::/clientcertificates/{id}`."""
+
+    @property
+    def pem_encoded_certificate(self) -> str:
+        """The certificate as PEM, about 1,200 characters: what a backend has to trust."""
+
+    @property
+    def created_date(self) -> str:
+        """When it was issued: ISO 8601, UTC."""
+
+    @property
+    def expiration_date(self) -> str:
+        """Until when it is valid: ISO 8601, UTC."""
+
+    @property
+    def client_certificate_ref(self) -> interfaces.ClientCertificateReference:
+        """What an L1 construct takes, as in `CfnStage(client_certificate_id=certificate)`."""
+
+    def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let the grantee read this certificate: `GetClientCertificate`."""
+
+    def attach_to(self, stage: apigateway.IStage | apigateway.CfnStage) -> None:
+        """Have a stage present this certificate to its HTTP integrations."""
+
+    def publish_to_parameter(self, name: str) -> ssm.IStringParameter:
+        """Keep the PEM in an SSM parameter, for backends that read it at run time."""
+
+
+@jsii.implements(interfaces.IClientCertificateRef)
+class _ClientCertificateBase(cdk.Resource):
+    """What all client certificates have in common; `attributes` is what is known of this one."""
+
+    def __init__(self, scope: Construct, id: str, **environment: str) -> None:
+        super().__init__(scope, id, **environment)
+        self._attributes: Mapping[str, str] = {}
+
+    @property
+    def client_certificate_id(self) -> str:
+        """The ID, for a stage's `client_certificate_id`."""
+        return self._attributes[Attribute.ID]
+
+    @property
+    def client_certificate_arn(self) -> str:
+        """`arn:{partition}:apigateway:{region}::/clientcertificates/{id}`."""
+        return self._attributes[Attribute.ARN]
+
+    @property
+    def pem_encoded_certificate(self) -> str:
+        """The certificate as PEM, about 1,200 characters: what a backend has to trust.
+
+        Another stack of the app may use it: the reference is weak, since an export holds 1,024
+        characters. So CloudFormation does not know that the other stack uses it; deploy that
+        stack again when the certificate was replaced. For the same reason, give no output of it
+        an `export_name`.
+        """
+        pem = self._attribute(Attribute.PEM)
+        if not cdk.Token.is_unresolved(pem):
+            return pem
+        return cdk.Stack.consume_reference(pem, cdk.ReferenceStrength.WEAK)
+
+    @property
+    def created_date(self) -> str:
+        """When it was issued: ISO 8601, UTC."""
+        return self._attribute(Attribute.CREATED)
+
+    @property
+    def expiration_date(self) -> str:
+        """Until when it is valid: ISO 8601, UTC."""
+        return self._attribute(Attribute.EXPIRATION)
+
+    @property
+    def client_certificate_ref(self) -> interfaces.ClientCertificateReference:
+        """What an L1 construct takes, as in `CfnStage(client_certificate_id=certificate)`."""
+        return interfaces.ClientCertificateReference(
+            client_certificate_id=self.client_certificate_id
+        )
+
+    def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let the grantee read this certificate: `GetClientCertificate`, which tells the PEM.
+
+        Source: service authorization reference, "Actions for Amazon API Gateway Management".
+        """
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["apigateway:GET"],
+            resource_arns=[self.client_certificate_arn],
+        )
+
+    def attach_to(self, stage: apigateway.IStage | apigateway.CfnStage) -> None:
+        """Have a stage present this certificate to its HTTP integrations.
+
+        The stage then refers to the certificate, so that CloudFormation makes the certificate
+        before it changes the stage, and deletes it, or the one it replaces, after.
+
+        Raises:
+            ValueError: the stage was not made in this app, or presents another certificate.
+        """
+        resource = stage if isinstance(stage, apigateway.CfnStage) else stage.node.default_child
+        if not isinstance(resource, apigateway.CfnStage):
+            raise ValueError(
+                f"{self.node.path}: stage {stage.node.path!r} was imported and cannot be changed "
+                "here: set its client certificate where it is made"
+            )
+        present = resource.client_certificate_id
+        if present is not None and present != self.client_certificate_id:
+            raise ValueError(
+                f"{self.node.path}: stage {stage.node.path!r} presents client certificate "
+                f"{present!r} already, and a stage presents one: remove either"
+            )
+        resource.client_certificate_id = self.client_certificate_id
+
+    def publish_to_parameter(self, name: str) -> ssm.IStringParameter:
+        """Keep the PEM in an SSM parameter, for backends that read it at run time.
+
+        `name` is the parameter's, `/path/to/pem` say. Grant reading it with the `grant_read` of
+        what this returns.
+        """
+        return ssm.StringParameter(
+            self,
+            "PemParameter",
+            parameter_name=name,
+            description=f"PEM of the API Gateway client certificate {self.node.path}",
+            string_value=self.pem_encoded_certificate,
+        )
+
+    def _attribute(self, name: str) -> str:
+        if name not in self._attributes:
+            raise ValueError(
+                f"{self.node.path}: {name} is not known here: give it to "
+                "from_client_certificate_attributes, or use from_client_certificate_id"
+            )
+        return self._attributes[name]
+
+
+@jsii.implements(cdk.ITaggableV2)
+class ClientCertificate(_ClientCertificateBase):
     """A client certificate that API Gateway issues, and shows to backends.
 
     API Gateway makes the key pair, keeps the private key and signs the certificate itself; it is
@@ -18,6 +176,7 @@ class ClientCertificate(cdk.Resource):
     does the same, but tells the ID only. All certificates of a stack share one Lambda function.
 
         certificate = ClientCertificate(self, "Certificate", description="calls of the orders API")
+        certificate.attach_to(api.deployment_stage)
         cdk.CfnOutput(self, "Pem", value=certificate.pem_encoded_certificate)
 
     Args:
@@ -25,11 +184,15 @@ class ClientCertificate(cdk.Resource):
         id: the construct ID; another one makes another certificate.
         description: free text; changed in place.
         tags: key to value, 47 at the most, since the certificate takes 50 and this resource needs
-            3; changed in place. Checked at synth, tokens at deploy.
+            3; changed in place. `Tags.of(…)` and a stack's tags reach it too.
         removal_policy: what becomes of the certificate when it leaves the stack.
+        adopt_client_certificate_id: the ID of an existing certificate to take into this stack's
+            care instead of making one. It needs `RemovalPolicy.RETAIN`, and must not belong to
+            another stack.
 
     Raises:
-        ValueError: a tag breaks a rule of API Gateway's; the message names tag and rule.
+        ValueError: a tag breaks a rule of API Gateway's (the message names both; a token is
+            checked at deploy), an adopted certificate is not retained, or its ID cannot be one.
     """
 
     def __init__(
@@ -40,67 +203,147 @@ class ClientCertificate(cdk.Resource):
         description: str | None = None,
         tags: Mapping[str, str] | None = None,
         removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.DESTROY,
+        adopt_client_certificate_id: str | None = None,
     ) -> None:
         super().__init__(scope, id)
-        tags = tags or {}
-        if rule := violation(_known(tags)):
-            raise ValueError(f"{self.node.path}: {rule}")
-
-        properties: dict[str, object] = {}
-        if description is not None:
-            properties[contract.Property.DESCRIPTION] = description
-        if tags:
-            # Sorted: the order in which they were written is no change of the template.
-            properties[contract.Property.TAGS] = [
-                {"Key": key, "Value": value} for key, value in sorted(tags.items())
-            ]
-        self._resource = cdk.CustomResource(
-            self,
-            "Resource",
-            resource_type=contract.RESOURCE_TYPE,
-            service_token=_provider.service_token(self),
-            service_timeout=cdk.Duration.seconds(contract.SERVICE_TIMEOUT_SECONDS),
-            properties=properties,
-            removal_policy=removal_policy,
+        if adopt_client_certificate_id is not None:
+            _check_id(self, adopt_client_certificate_id)
+            if removal_policy is not cdk.RemovalPolicy.RETAIN:
+                raise ValueError(
+                    f"{self.node.path}: client certificate {adopt_client_certificate_id!r} is "
+                    f"adopted with {removal_policy}, so that the rollback of a deploy would delete "
+                    "it: adopt with removal_policy=RemovalPolicy.RETAIN"
+                )
+        self._tags = CertificateTags(self, tags or {})
+        properties = {
+            Property.DESCRIPTION: description,
+            Property.TAGS: self._tags.rendered,
+            Property.ADOPT: adopt_client_certificate_id,
+        }
+        self._attributes = _custom_resource(
+            self, contract.RESOURCE_TYPE, properties, removal_policy
         )
-        # For escape hatches and `apply_removal_policy`, which look for an L1 here.
-        self.node.default_child = self._resource.node.default_child
 
     @property
-    def client_certificate_id(self) -> str:
-        """The ID, for a stage's `client_certificate_id`."""
-        # An attribute like the others: `Ref` gives the physical ID, which is the same for a
-        # certificate, but is the resource's affair and not a user's.
-        return self._resource.get_att_string(contract.Attribute.ID)
+    def cdk_tag_manager(self) -> cdk.TagManager:
+        """Where `Tags.of(…)` puts the tags of this certificate."""
+        return self._tags.manager
 
-    @property
-    def client_certificate_arn(self) -> str:
-        """`arn:{partition}:apigateway:{region}::/clientcertificates/{id}`."""
-        return self._resource.get_att_string(contract.Attribute.ARN)
+    @staticmethod
+    def from_client_certificate_id(
+        scope: Construct, id: str, client_certificate_id: str
+    ) -> IClientCertificate:
+        """A certificate that exists, with its ARN, PEM and dates, which are read at deploy.
 
-    @property
-    def pem_encoded_certificate(self) -> str:
-        """The certificate as PEM, about 1,200 characters: what a backend has to trust.
+        It is only read, whatever happens to the stack; and read again only when the ID changes.
+        A deploy fails when it does not exist in this account and Region.
 
-        An export holds 1,024 characters, so do not give it an `export_name`.
+        Raises:
+            ValueError: the ID cannot be one.
         """
-        return self._resource.get_att_string(contract.Attribute.PEM)
+        return _LookedUp(scope, id, client_certificate_id)
 
-    @property
-    def created_date(self) -> str:
-        """When it was issued: ISO 8601, UTC."""
-        return self._resource.get_att_string(contract.Attribute.CREATED)
+    @staticmethod
+    def from_client_certificate_arn(
+        scope: Construct, id: str, client_certificate_arn: str
+    ) -> IClientCertificate:
+        """As `from_client_certificate_id`, for an ARN, which must be of the stack's own Region.
 
-    @property
-    def expiration_date(self) -> str:
-        """Until when it is valid: ISO 8601, UTC."""
-        return self._resource.get_att_string(contract.Attribute.EXPIRATION)
+        Raises:
+            ValueError: it is no ARN of a client certificate, or one of another Region.
+        """
+        if cdk.Token.is_unresolved(client_certificate_arn):
+            parts = cdk.Fn.split("/clientcertificates/", client_certificate_arn)
+            return _LookedUp(scope, id, cdk.Fn.select(1, parts))
+        arn = _ARN.fullmatch(client_certificate_arn)
+        if not arn:
+            raise ValueError(
+                f"{client_certificate_arn!r} is not the ARN of a client certificate: write "
+                "arn:{partition}:apigateway:{region}::/clientcertificates/{id}"
+            )
+        region = cdk.Stack.of(scope).region
+        if not cdk.Token.is_unresolved(region) and arn["region"] != region:
+            raise ValueError(
+                f"client certificate {client_certificate_arn!r} is of another Region than its "
+                f"stack, {region}: import it into a stack of {arn['region']}"
+            )
+        return _LookedUp(scope, id, arn["id"])
+
+    @staticmethod
+    def from_client_certificate_attributes(
+        scope: Construct,
+        id: str,
+        *,
+        client_certificate_id: str,
+        pem_encoded_certificate: str | None = None,
+        created_date: str | None = None,
+        expiration_date: str | None = None,
+    ) -> IClientCertificate:
+        """A certificate of which everything that is needed is known: nothing is looked up.
+
+        Raises:
+            ValueError: the ID cannot be one; and later, when an attribute is read that was not
+                given.
+        """
+        return _Known(
+            scope,
+            id,
+            {
+                Attribute.ID: client_certificate_id,
+                Attribute.PEM: pem_encoded_certificate,
+                Attribute.CREATED: created_date,
+                Attribute.EXPIRATION: expiration_date,
+            },
+        )
 
 
-def _known(tags: Mapping[str, str]) -> dict[str, str]:
-    """What can be checked before the deploy: keys that are no tokens, and values likewise."""
-    return {
-        key: "" if cdk.Token.is_unresolved(value) else value
-        for key, value in tags.items()
-        if not cdk.Token.is_unresolved(key)
-    }
+class _LookedUp(_ClientCertificateBase):
+    """A certificate that the stack only reads, through a custom resource of a type of its own."""
+
+    def __init__(self, scope: Construct, id: str, client_certificate_id: str) -> None:
+        super().__init__(scope, id)
+        _check_id(self, client_certificate_id)
+        self._attributes = _custom_resource(
+            self, contract.LOOKUP_RESOURCE_TYPE, {Property.LOOKUP: client_certificate_id}
+        )
+
+
+class _Known(_ClientCertificateBase):
+    """A certificate whose attributes were given."""
+
+    def __init__(self, scope: Construct, id: str, attributes: Mapping[str, str | None]) -> None:
+        super().__init__(scope, id)
+        given = {name: value for name, value in attributes.items() if value is not None}
+        _check_id(self, given[Attribute.ID])
+        stack = cdk.Stack.of(self)
+        arn = f"arn:{stack.partition}:apigateway:{stack.region}::/clientcertificates/"
+        self._attributes = {**given, Attribute.ARN: arn + given[Attribute.ID]}
+
+
+def _custom_resource(
+    scope: Construct,
+    resource_type: str,
+    properties: Mapping[str, Any],
+    removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.DESTROY,
+) -> Mapping[str, str]:
+    """The custom resource below a construct, and its attributes."""
+    resource = cdk.CustomResource(
+        scope,
+        "Resource",
+        resource_type=resource_type,
+        service_token=_provider.service_token(scope),
+        service_timeout=cdk.Duration.seconds(contract.SERVICE_TIMEOUT_SECONDS),
+        properties={name: value for name, value in properties.items() if value is not None},
+        removal_policy=removal_policy,
+    )
+    # For escape hatches, which look for an L1 here.
+    scope.node.default_child = resource.node.default_child
+    return {name: resource.get_att_string(name) for name in Attribute.ALL}
+
+
+def _check_id(construct: IConstruct, client_certificate_id: str) -> None:
+    if not cdk.Token.is_unresolved(client_certificate_id) and not can_be_id(client_certificate_id):
+        raise ValueError(
+            f"{construct.node.path}: {client_certificate_id!r} is not the ID of a client "
+            "certificate: use what aws apigateway get-client-certificates shows"
+        )
