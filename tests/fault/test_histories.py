@@ -1,0 +1,753 @@
+"""Histories of a stack under faults, drawn by hypothesis and checked against a model.
+
+The model is CloudFormation and Lambda: what CloudFormation knows of each resource, which request
+it sends next, and who delivers which event again. API Gateway and ResponseURL fail in any call.
+What must hold, whatever the history:
+
+* no certificate that CloudFormation knows is missing, unless somebody deleted it by hand;
+* none is left when the stack is gone, but for those of `Request.excused`, which carry its tags;
+* no foreign certificate is touched;
+* each invocation gives one answer, and all SUCCESSes of one request agree on the ID, unless two
+  deliveries ran at the same time, which none can know of;
+* one request has one certificate at a time, unless its deliveries ran at the same time;
+* a delivery with no more than two faulty calls succeeds: FAILED needs a reason.
+
+`HISTORIES=nightly` runs ten times as many, at random.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from urllib.parse import SplitResult
+
+import pytest
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from lambda_handler import api_gateway
+from lambda_handler.contract import Attribute, OwnTag
+from lambda_handler.request import expiry
+from local_aws.client_certificates import Certificate, Response
+from tests.fault import fakes
+from tests.fault.simulation import (
+    SECRET,
+    Account,
+    Call,
+    Died,
+    Handler,
+    answer_violations,
+    response_url,
+    simulated_handler,
+)
+
+QUIET = {
+    "deadline": None,
+    "stateful_step_count": 25,
+    "suppress_health_check": list(HealthCheck),
+}
+# Each is run for both forms of the list.
+settings.register_profile("histories", max_examples=100, derandomize=True, **QUIET)
+settings.register_profile(
+    "histories-nightly", max_examples=1000, derandomize=False, print_blob=True, **QUIET
+)
+PROFILE = settings.get_profile(
+    "histories-nightly" if os.environ.get("HISTORIES") == "nightly" else "histories"
+)
+
+STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/Stack/51af3dc0-0000"
+OTHER_STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/9b7c2f10-0000"
+LOGICAL_IDS = ("CertificateA", "CertificateB")
+FOREVER = 10_000
+LIFE = timedelta(hours=2)
+"""How long a ResponseURL is good."""
+
+RESPONSES = {
+    "throttled": fakes.THROTTLED,
+    "quota": fakes.QUOTA_FULL,
+    "conflict": fakes.CONFLICT,
+    "denied": fakes.DENIED,
+    "unauthorized": fakes.UNAUTHORIZED,
+    "server error": fakes.SERVER_ERROR,
+    "unavailable": fakes.UNAVAILABLE,
+    "refused": fakes.error(400, "BadRequestException"),
+}
+UNCERTAIN = ("server error", "unavailable", "reset", "hang")
+"""The faults that may come after the call took effect."""
+UNBEARABLE = ("refused",)
+INTERRUPTIONS = ("twin", "overtaken", "by hand")
+
+
+@dataclass
+class Fault:
+    """What happens to the calls `at` to `at + times - 1` of an invocation.
+
+    Besides errors: "crash"; and, inside the call, once, "twin" (a second delivery of the event runs
+    to its end), "overtaken" (CloudFormation's next request does) and "by hand" (somebody deletes
+    the certificate). `commit`: the call takes effect first.
+    """
+
+    kind: str
+    at: int
+    times: int = 1
+    commit: bool = False
+
+    def hits(self, call: int) -> bool:
+        times = 1 if self.kind in ("crash", *INTERRUPTIONS) else self.times
+        return self.at <= call < self.at + times
+
+
+faults = st.lists(
+    st.builds(
+        Fault,
+        kind=st.sampled_from([*RESPONSES, "reset", "hang", "crash", "crash", *INTERRUPTIONS]),
+        at=st.integers(0, 5),
+        times=st.sampled_from([1, 1, 2, 4, FOREVER]),
+        commit=st.booleans(),
+    ),
+    max_size=3,
+)
+deliveries = st.lists(
+    st.sampled_from([503, 503, 403, 302, "reset", "taken, reset", "crash", "taken, crash"]),
+    max_size=6,
+)
+descriptions = st.sampled_from([None, "", "backend", "größer"])
+tags = st.dictionaries(
+    st.sampled_from(["team", "stage", "cost:center"]), st.sampled_from(["", "edge", "core"])
+)
+nth = st.integers(0, 1000)
+
+
+@dataclass(eq=False)
+class Request:
+    """One request of CloudFormation's, however often Lambda delivers it."""
+
+    role: Literal["create", "update", "replace", "delete", "clean"]
+    event: dict[str, Any]
+    resource: "Resource"
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    awaited: bool = True
+    """CloudFormation still listens: no answer came, and it has not given up."""
+    over: bool = False
+    """A Delete of what this request made has been sent."""
+    swept: bool = False
+    """And has succeeded."""
+    raced: bool = False
+    """Two deliveries ran at the same time."""
+    excused: str = ""
+    """Why this request may leave a certificate behind: the handler cannot know of it."""
+
+    @property
+    def id(self) -> str:
+        return str(self.event["RequestId"])
+
+    @property
+    def makes(self) -> bool:
+        return self.role in ("create", "update", "replace")
+
+
+@dataclass(eq=False)
+class Resource:
+    """What CloudFormation knows of one resource of the stack."""
+
+    logical_id: str
+    physical_id: str | None = None
+    properties: dict[str, Any] = field(default_factory=dict)
+    pending: Request | None = None
+    garbage: list[str] = field(default_factory=list)
+    """Physical IDs that were replaced and are still to be deleted."""
+    drifted: bool = False
+    """A request that CloudFormation had given up on ran after, or while, a later one did."""
+
+
+@dataclass(eq=False)
+class Invocation:
+    """One invocation of the function, and what happened in it."""
+
+    request: Request
+    faults: list[Fault]
+    deliveries: list[Any]
+    began: float
+    calls: int = 0
+    faulty: int = 0
+    interrupted: bool = False
+    bodies: list[bytes] = field(default_factory=list)
+    taken: bool = False
+
+
+class Histories(RuleBasedStateMachine):
+    """A stack with two logical IDs, in an account where others have certificates too."""
+
+    handler: Handler
+    tags_in_list: bool
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.account = Account(self.handler.clock, tags_in_list=self.tags_in_list)
+        self.handler.begin(self.wire, self.put)
+        self.clock = self.handler.clock
+        self.resources = {name: Resource(name) for name in LOGICAL_IDS}
+        self.requests: list[Request] = []
+        self.makers: dict[str, Request] = {}
+        """Physical ID → the request that answered with it first."""
+        self.by_hand: set[str] = set()
+        self.doomed: set[str] = set()
+        """IDs whose Delete was sent."""
+        self.running: list[Invocation] = []
+        self.violations: list[str] = []
+        self.foreign = {made.id: _portrait(made) for made in self.others()}
+
+    @initialize(page=st.sampled_from([2, 500]))
+    def lists_come_in_pages(self, page: int) -> None:
+        api_gateway.PAGE = page  # type: ignore[misc]
+
+    def others(self) -> Iterator[Certificate]:
+        """Certificates that look like this stack's and are not."""
+
+        def tagged(stack: str, logical: str, request: str) -> Certificate:
+            marks = {OwnTag.STACK: stack, OwnTag.LOGICAL: logical, OwnTag.REQUEST: request}
+            return self.account.generate("foreign", marks)
+
+        first = _request_id(1)
+        yield self.account.generate("untagged", {})
+        yield tagged(OTHER_STACK, LOGICAL_IDS[0], first)
+        yield tagged(OTHER_STACK, LOGICAL_IDS[0], _request_id(0))
+        # Of this stack, as a resource that was retained, or left its template, leaves one.
+        yield tagged(STACK, LOGICAL_IDS[0], _request_id(0))
+        yield tagged(STACK, "CertificateC", first)
+        # Imported from another tool: some of the marks only.
+        yield self.account.generate(None, {OwnTag.STACK: STACK, OwnTag.LOGICAL: LOGICAL_IDS[0]})
+        yield self.account.generate(None, {OwnTag.REQUEST: first, "team": "edge"})
+
+    # What CloudFormation does
+
+    @rule(nth=nth, description=descriptions, tags=tags, run=st.booleans())
+    @precondition(lambda self: self.absent())
+    def create(self, nth: int, description: str | None, tags: dict[str, str], run: bool) -> None:
+        resource = _pick(self.absent(), nth)
+        resource.drifted = False
+        self.send("create", resource, properties=_properties(description, tags))
+        if run:
+            self.deliver(resource.pending, [], [])
+
+    @rule(nth=nth, description=descriptions, tags=tags)
+    @precondition(lambda self: self.idle())
+    def update(self, nth: int, description: str | None, tags: dict[str, str]) -> None:
+        resource = _pick(self.idle(), nth)
+        self.send("update", resource, properties=_properties(description, tags))
+
+    @rule(nth=nth, description=descriptions, tags=tags)
+    @precondition(lambda self: self.idle())
+    def replace(self, nth: int, description: str | None, tags: dict[str, str]) -> None:
+        resource = _pick(self.idle(), nth)
+        self.send("replace", resource, properties=_properties(description, tags))
+
+    @rule(nth=nth)
+    @precondition(lambda self: self.idle())
+    def delete(self, nth: int) -> None:
+        resource = _pick(self.idle(), nth)
+        self.send("delete", resource, physical_id=resource.physical_id)
+
+    @rule(nth=nth)
+    @precondition(lambda self: self.cluttered())
+    def clean(self, nth: int) -> None:
+        resource = _pick(self.cluttered(), nth)
+        self.send("clean", resource, physical_id=_pick(resource.garbage, nth))
+
+    @rule(nth=nth)
+    @precondition(lambda self: self.pending())
+    def give_up(self, nth: int) -> None:
+        """The ServiceTimeout is over."""
+        self.clock.pass_by(timedelta(minutes=20))
+        self.settle(_pick(self.pending(), nth), None)
+
+    # What Lambda does
+
+    @rule(nth=nth, faults=faults, deliveries=deliveries)
+    @precondition(lambda self: self.pending())
+    def deliver_awaited(self, nth: int, faults: list[Fault], deliveries: list[Any]) -> None:
+        self.deliver(_pick(self.pending(), nth), faults, deliveries)
+
+    @rule(nth=nth, kind=st.sampled_from(INTERRUPTIONS), at=st.integers(0, 3), commit=st.booleans())
+    @precondition(lambda self: self.pending())
+    def deliver_interrupted(self, nth: int, kind: str, at: int, commit: bool) -> None:
+        self.deliver(_pick(self.pending(), nth), [Fault(kind, at, commit=commit)], [])
+
+    @rule(nth=nth)
+    @precondition(lambda self: self.pending())
+    def deliver_smoothly(self, nth: int) -> None:
+        self.deliver(_pick(self.pending(), nth), [], [])
+
+    @rule(nth=nth, faults=faults, deliveries=deliveries)
+    @precondition(lambda self: self.again())
+    def deliver_again(self, nth: int, faults: list[Fault], deliveries: list[Any]) -> None:
+        """A duplicate, or the next try of an invocation that ended in an error."""
+        self.deliver(_pick(self.again(), nth), faults, deliveries)
+
+    @rule(nth=nth)
+    @precondition(lambda self: self.overtaken())
+    def deliver_after_delete(self, nth: int) -> None:
+        """Nobody can know of that Delete: the one thing to ask is that the tags tell of it."""
+        request = _pick(self.overtaken(), nth)
+        request.excused = request.excused or "delivered again after its Delete"
+        self.deliver(request, [], [])
+
+    @rule(nth=nth, faults=faults)
+    @precondition(lambda self: self.requests)
+    def deliver_hours_late(self, nth: int, faults: list[Fault]) -> None:
+        request = _pick(self.requests, nth)
+        if request.awaited:
+            self.settle(request, None)
+        self.clock.pass_by(LIFE)
+        before = set(self.account.certificates)
+        # Nothing else runs then, and somebody's deleting by hand would show as the handler's.
+        self.deliver(request, [fault for fault in faults if fault.kind not in INTERRUPTIONS], [])
+        made = set(self.account.certificates) - before
+        assert not made, f"a {request.role} that came hours late made {made}"
+
+    # What somebody does
+
+    @rule(nth=nth)
+    @precondition(lambda self: self.own())
+    def delete_by_hand(self, nth: int) -> None:
+        self.remove_by_hand(_pick(sorted(self.own()), nth))
+
+    @rule(nth=nth)
+    @precondition(lambda self: self.own())
+    def use_in_a_stage(self, nth: int) -> None:
+        self.account.in_use.add(_pick(sorted(self.own()), nth))
+
+    @rule()
+    @precondition(lambda self: self.account.in_use)
+    def free_stages(self) -> None:
+        self.account.in_use.clear()
+
+    # What must hold
+
+    @invariant()
+    def nothing_was_seen_inside_an_invocation(self) -> None:
+        assert not self.violations, self.violations
+
+    @invariant()
+    def no_known_certificate_is_missing(self) -> None:
+        for resource in self.resources.values():
+            id = resource.physical_id
+            if id and id not in self.by_hand | self.doomed:
+                assert id in self.account.certificates, f"{resource.logical_id} lost {id}"
+
+    @invariant()
+    def foreign_certificates_are_as_they_were(self) -> None:
+        for id, portrait in self.foreign.items():
+            assert id in self.account.certificates, f"foreign {id} was deleted"
+            assert _portrait(self.account.certificates[id]) == portrait
+
+    @invariant()
+    def a_request_has_one_certificate_unless_it_raced(self) -> None:
+        for request in self.requests:
+            made = self.made_by(request)
+            assert len(made) < 2 or request.raced, f"{request.role} {request.id} made {made}"
+
+    @invariant()
+    def a_delete_that_succeeded_left_nothing(self) -> None:
+        for request in self.requests:
+            if request.swept and not request.excused:
+                assert not self.made_by(request), f"{request.role} {request.id} left a certificate"
+
+    @invariant()
+    def every_own_certificate_carries_a_requests_tags(self) -> None:
+        tagged = {id for request in self.requests for id in self.made_by(request)}
+        assert self.own() == tagged
+
+    @invariant()
+    def a_settled_certificate_is_as_the_template_wants_it(self) -> None:
+        for resource in self.resources.values():
+            found = self.account.certificates.get(resource.physical_id or "")
+            if found and not resource.pending and not resource.drifted:
+                wanted = _wanted(resource.properties)
+                own = {key for key in found.tags if key.startswith(OwnTag.PREFIX)}
+                assert len(own) == OwnTag.COUNT
+                told = {key: value for key, value in found.tags.items() if key not in own}
+                assert (found.description or "", told) == wanted
+
+    @invariant()
+    def no_log_line_holds_the_signed_url(self) -> None:
+        assert not self.handler.leaked()
+
+    def teardown(self) -> None:
+        """Delete the stack, without faults: what is left then is left for ever."""
+        self.account.in_use.clear()
+        for resource in self.resources.values():
+            for _ in range(20):
+                if resource.pending and _expired(resource.pending.event, self.clock.now):
+                    self.settle(resource.pending, None)
+                elif resource.pending:
+                    self.deliver(resource.pending, [], [])
+                elif resource.garbage:
+                    self.send("clean", resource, physical_id=resource.garbage[0])
+                elif resource.physical_id:
+                    self.send("delete", resource, physical_id=resource.physical_id)
+                else:
+                    break
+            else:
+                raise AssertionError(f"{resource} cannot be deleted")
+        self.nothing_was_seen_inside_an_invocation()
+        self.foreign_certificates_are_as_they_were()
+        excused = {
+            id for request in self.requests if request.excused for id in self.made_by(request)
+        }
+        assert self.own() <= excused, f"left behind: {self.own() - excused}"
+
+    # The model of CloudFormation
+
+    def absent(self) -> list[Resource]:
+        return [
+            resource
+            for resource in self.resources.values()
+            if not resource.physical_id and not resource.pending and not resource.garbage
+        ]
+
+    def idle(self) -> list[Resource]:
+        """Resources that exist and can be changed: not those whose Delete has failed."""
+        return [
+            resource
+            for resource in self.resources.values()
+            if resource.physical_id and not resource.pending
+        ]
+
+    def cluttered(self) -> list[Resource]:
+        return [
+            resource
+            for resource in self.resources.values()
+            if resource.garbage and not resource.pending
+        ]
+
+    def pending(self) -> list[Request]:
+        return [resource.pending for resource in self.resources.values() if resource.pending]
+
+    def again(self) -> list[Request]:
+        return [
+            request
+            for request in self.requests
+            if not request.awaited and not (request.over and request.makes)
+        ]
+
+    def overtaken(self) -> list[Request]:
+        return [request for request in self.requests if request.over and request.makes]
+
+    def send(
+        self,
+        role: Literal["create", "update", "replace", "delete", "clean"],
+        resource: Resource,
+        *,
+        properties: dict[str, Any] | None = None,
+        former: dict[str, Any] | None = None,
+        physical_id: str | None = None,
+    ) -> Request:
+        """CloudFormation sends a request; nothing has delivered it yet."""
+        assert resource.pending is None
+        number = len(self.requests) + 1
+        event: dict[str, Any] = {
+            "RequestType": {"update": "Update", "delete": "Delete", "clean": "Delete"}.get(
+                role, "Create"
+            ),
+            "ResponseURL": response_url(self.clock, f"answer-{number}"),
+            "StackId": STACK,
+            "RequestId": _request_id(number),
+            "ResourceType": "Custom::ApiGatewayClientCertificate",
+            "LogicalResourceId": resource.logical_id,
+            "ResourceProperties": resource.properties if properties is None else properties,
+        }
+        if role == "update":
+            event["PhysicalResourceId"] = resource.physical_id
+            event["OldResourceProperties"] = resource.properties if former is None else former
+        if physical_id is not None:
+            event["PhysicalResourceId"] = physical_id
+            self.doomed.add(physical_id)
+            for request in self.requests:
+                if request.makes and (
+                    self.makers.get(physical_id) is request
+                    or request.event.get("PhysicalResourceId") == physical_id
+                ):
+                    request.over = True
+        resource.pending = Request(role, event, resource)
+        self.requests.append(resource.pending)
+        return resource.pending
+
+    def settle(self, request: Request, answer: Mapping[str, Any] | None) -> None:
+        """CloudFormation takes the first answer, or gives up (None), and goes on."""
+        assert request.awaited
+        request.awaited = False
+        resource, properties = request.resource, request.event["ResourceProperties"]
+        resource.pending = None
+        success = answer is not None and answer["Status"] == "SUCCESS"
+        id = str(answer["PhysicalResourceId"]) if answer else ""
+        if request.role in ("create", "replace"):
+            if not answer:
+                id = f"Stack-{resource.logical_id}-1N7EN7EDB1C{len(self.requests)}"
+                request.excused = "never answered, and its Delete carries an invented ID"
+            self.makers.setdefault(id, request)
+            if success:
+                if request.role == "replace" and resource.physical_id:
+                    resource.garbage.append(resource.physical_id)
+                resource.physical_id, resource.properties = id, properties
+                resource.drifted = False
+            elif request.role == "create":
+                request.over = True
+                self.send("delete", resource, physical_id=id)
+            else:
+                request.over = True
+                resource.garbage.append(id)
+                self.send("clean", resource, physical_id=id)
+        elif request.role == "update":
+            former = request.event["OldResourceProperties"]
+            if success:
+                if id != resource.physical_id:
+                    self.makers.setdefault(id, request)
+                    resource.garbage.append(str(resource.physical_id))
+                    resource.drifted = False
+                resource.physical_id, resource.properties = id, properties
+            else:
+                if request.event["PhysicalResourceId"] in self.by_hand:
+                    request.excused = "may have made a certificate anew, and did not tell so"
+                rollback = "Rollback" in request.event
+                now, before = (properties, former) if rollback else (former, properties)
+                sent = self.send("update", resource, properties=now, former=before)
+                sent.event["Rollback"] = "of the model's, which the handler must ignore"
+        else:
+            id = str(request.event["PhysicalResourceId"])
+            if success:
+                for made in self.requests:
+                    made.swept |= made is self.makers.get(id)
+                if request.role == "delete":
+                    resource.physical_id = None
+                else:
+                    resource.garbage.remove(id)
+            elif request.role == "delete":  # DELETE_FAILED: all that can follow is another Delete
+                self.send("delete", resource, physical_id=id)
+
+    # The model of Lambda, and the world inside an invocation
+
+    def deliver(self, request: Request | None, faults: list[Fault], deliveries: list[Any]) -> None:
+        assert request is not None
+        resource = request.resource
+        latest = [r for r in self.requests if r.resource is resource and r.makes]
+        if request.makes and latest[-1] is not request:
+            resource.drifted = True
+        if any(other.request is request for other in self.running):
+            request.raced = True
+        invocation = Invocation(request, faults, [*deliveries], self.clock.now)
+        self.running.append(invocation)
+        try:
+            self.handler(request.event)
+            ended = "returned"
+        except self.handler.Undelivered as error:
+            ended = "undelivered"
+            self.check(SECRET not in str(error), "an error tells the signed URL")
+        except Died:
+            ended = "died"
+        finally:
+            self.running.pop()
+        self.check_end(invocation, ended)
+
+    def wire(self, call: Call) -> Response:
+        invocation = self.running[-1]
+        number = invocation.calls
+        invocation.calls += 1
+        if call.method != "GET" and any(id in call.path for id in self.foreign):
+            self.violations.append(f"{call.method} {call.path}: a foreign certificate")
+        fault = next((fault for fault in invocation.faults if fault.hits(number)), None)
+        if fault is None:
+            return self.account.answer(call)
+        if fault.kind == "crash":
+            if fault.commit:
+                self.account.answer(call)
+            raise Died
+        if fault.kind in INTERRUPTIONS:
+            response = self.account.answer(call) if fault.commit else None
+            self.interrupt(invocation, fault.kind)
+            return response or self.account.answer(call)
+        invocation.faulty += 1
+        if fault.commit and fault.kind in UNCERTAIN:
+            self.account.answer(call)
+        if fault.kind == "reset":
+            raise ConnectionClosedError(endpoint_url="https://apigateway.invalid")
+        if fault.kind == "hang":
+            self.clock.now += 15
+            raise ReadTimeoutError(endpoint_url="https://apigateway.invalid")
+        return RESPONSES[fault.kind]
+
+    def interrupt(self, invocation: Invocation, kind: str) -> None:
+        """What runs to its end inside a call of an invocation."""
+        invocation.interrupted = True
+        request, resource = invocation.request, invocation.request.resource
+        if kind == "by hand":
+            target = request.event.get("PhysicalResourceId")
+            for id in {target, *self.made_by(request)} & self.own():
+                self.remove_by_hand(str(id))
+        elif kind == "twin":
+            request.raced = True
+            self.deliver(request, [], [])
+        elif len(self.running) == 1:
+            if request.makes:
+                resource.drifted = True
+                request.excused = request.excused or "overtaken by the next request"
+            if request.awaited:
+                self.settle(request, None)
+            elif not resource.pending and resource.physical_id:
+                self.send("delete", resource, physical_id=resource.physical_id)
+            if resource.pending:
+                self.deliver(resource.pending, [], [])
+
+    def put(self, url: SplitResult, body: bytes) -> int:
+        """The ResponseURL."""
+        invocation = self.running[-1]
+        request = invocation.request
+        invocation.bodies.append(body)
+        outcome = invocation.deliveries.pop(0) if invocation.deliveries else 200
+        if outcome == "crash":
+            raise Died
+        if outcome == "reset":
+            raise ConnectionResetError(f"{url.geturl()} reset")
+        if isinstance(outcome, int) and outcome != 200:
+            return outcome
+        if _expired(request.event, self.clock.now):
+            return 403
+        if not invocation.taken:
+            invocation.taken = True
+            self.take(request, json.loads(body))
+        if outcome == "taken, crash":
+            raise Died
+        if outcome == "taken, reset":
+            raise ConnectionResetError(f"{url.geturl()} reset")
+        return 200
+
+    def take(self, request: Request, answer: dict[str, Any]) -> None:
+        self.violations += answer_violations(request.event, json.dumps(answer).encode())
+        id, data = answer["PhysicalResourceId"], answer["Data"]
+        if request.makes and answer["Status"] == "SUCCESS":
+            found = self.account.certificates.get(id)
+            if found:
+                told = {
+                    Attribute.ID: id,
+                    Attribute.ARN: self.account.arn(id),
+                    Attribute.PEM: found.pem,
+                    Attribute.CREATED: _iso(found.created),
+                    Attribute.EXPIRATION: _iso(found.expires),
+                }
+                self.check(data == told, f"attributes {data}, not {told}")
+            else:
+                self.check(id in self.by_hand | self.doomed or bool(request.excused), f"no {id}")
+            others = {a["PhysicalResourceId"] for a in request.answers if a["Status"] == "SUCCESS"}
+            agree = others <= {id} or request.raced or others & self.by_hand
+            self.check(bool(agree or request.excused), f"answers {others} and {id}")
+        if request.role in ("delete", "clean"):
+            self.check(id == request.event["PhysicalResourceId"], f"a Delete answered {id}")
+        request.answers.append(answer)
+        if request.awaited:
+            self.settle(request, answer)
+
+    def check_end(self, invocation: Invocation, ended: str) -> None:
+        request = invocation.request
+        self.check(len(set(invocation.bodies)) <= 1, "one invocation gave several answers")
+        if ended == "returned":
+            self.check(invocation.taken, "returned without a delivered answer")
+        if ended == "died" or not invocation.bodies:
+            return
+        answer = json.loads(invocation.bodies[0])
+        bearable = (
+            invocation.faulty <= 2
+            and not invocation.interrupted
+            and not any(fault.kind in UNBEARABLE for fault in invocation.faults)
+            and not self.account.in_use
+            and not _expired(request.event, invocation.began)
+        )
+        self.check(
+            answer["Status"] == "SUCCESS" or not bearable,
+            f"{request.role} FAILED for nothing: {answer['Reason']}",
+        )
+
+    def check(self, holds: bool, violation: str) -> None:
+        """Inside an invocation an AssertionError would become a FAILED answer."""
+        if not holds:
+            self.violations.append(violation)
+
+    def own(self) -> set[str]:
+        return set(self.account.certificates) - set(self.foreign)
+
+    def made_by(self, request: Request) -> set[str]:
+        marks = {
+            OwnTag.STACK: STACK,
+            OwnTag.LOGICAL: request.resource.logical_id,
+            OwnTag.REQUEST: request.id,
+        }
+        return {
+            id
+            for id, found in self.account.certificates.items()
+            if id not in self.foreign and marks.items() <= found.tags.items()
+        }
+
+    def remove_by_hand(self, id: str) -> None:
+        """Its siblings cannot be found any more: they are known through its tags alone."""
+        marks = self.account.certificates.pop(id).tags
+        self.account.in_use.discard(id)
+        self.by_hand.add(id)
+        for request in self.requests:
+            if request.id == marks[OwnTag.REQUEST]:
+                request.excused = request.excused or "its certificate was deleted by hand"
+
+
+def _expired(event: Mapping[str, Any], now: float) -> bool:
+    return expiry(event["ResponseURL"]) <= now
+
+
+def _request_id(number: int) -> str:
+    return f"7d3e9c1a-0000-4000-8000-{number:012d}"
+
+
+def _pick(candidates: list[Any], nth: int) -> Any:
+    return candidates[nth % len(candidates)]
+
+
+def _portrait(certificate: Certificate) -> tuple[object, ...]:
+    return (certificate.description, dict(certificate.tags), certificate.pem)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _properties(description: str | None, tags: Mapping[str, str]) -> dict[str, Any]:
+    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+    described = {} if description is None else {"Description": description}
+    return {"ServiceTimeout": "1200", **described, **({"Tags": listed} if listed else {})}
+
+
+def _wanted(properties: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    listed = properties.get("Tags", [])
+    return properties.get("Description", ""), {tag["Key"]: tag["Value"] for tag in listed}
+
+
+@pytest.fixture(scope="module")
+def handler() -> Iterator[Handler]:
+    with simulated_handler() as handler:
+        yield handler
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["list tells tags", "list tells no tags"])
+def test_no_history_loses_a_certificate_or_leaves_one_behind(
+    handler: Handler, listed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_gateway, "PAGE", api_gateway.PAGE)  # the machine changes it
+    machine = type("Machine", (Histories,), {"handler": handler, "tags_in_list": listed})
+    run_state_machine_as_test(machine, settings=PROFILE)
