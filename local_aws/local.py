@@ -141,8 +141,8 @@ class LocalAws:
 
     def wait(self) -> None:
         """Wait until the server ends by itself, which it should not: raises `LocalAwsError`."""
-        # Not reaped here: its ID, which is its group's, stays taken until `__exit__`.
-        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        # Waiting for the process instead would free its ID, by which `__exit__` ends the group.
+        self._lifeline.recv(1)
         raise self._failure("the local AWS server ended by itself")
 
     def _describe(self) -> None:
@@ -222,13 +222,16 @@ class LocalAws:
             tags_in_list=self._tags_in_list,
             trust=self._trust,
         )
-        with self.log.open("xb") as log:
+        # Either side sees the other's end, however hard, as the end of the stream.
+        self._lifeline, its_end = socket.socketpair()
+        stack.enter_context(self._lifeline)
+        with self.log.open("xb") as log, its_end:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"{__package__}.server", settings.to_json()],
                 # The folder, not PYTHONPATH: that would reach the Lambda processes.
                 cwd=_ROOT,
                 env=self._server_environment(),
-                stdin=subprocess.PIPE,
+                stdin=its_end.fileno(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[listening.fileno()],
@@ -241,8 +244,6 @@ class LocalAws:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        if self._process.stdin:
-            self._process.stdin.close()
 
     def _await_answer(self) -> None:
         """One call. The socket listens already, so it waits for the server, and fails with it."""

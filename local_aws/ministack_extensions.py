@@ -248,8 +248,9 @@ def _provision_client_certificates(stores: Stores) -> None:
     type_name = "AWS::ApiGateway::ClientCertificate"
     handlers = {"create": create, "update": update, "delete": delete}
     provisioners._RESOURCE_HANDLERS[type_name] = handlers
-    # So that the stack's tags reach it, as they reach ministack's own types.
+    # So that the stack's tags reach it and a change set says that it is updated in place.
     provisioners._STACK_TAG_PROPERTY[type_name] = ("Tags", "list")
+    provisioners._REPLACING_PROPERTIES[type_name] = ()
 
 
 def _tags(props: Mapping[str, Any]) -> dict[str, str]:

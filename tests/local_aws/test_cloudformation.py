@@ -110,6 +110,18 @@ def test_the_native_resource_is_created_updated_in_place_and_deleted(
     assert client.get_client_certificates()["items"] == []
 
 
+def test_a_change_set_says_that_the_native_resource_is_updated_in_place(
+    aws: LocalAws, stack: Stack
+) -> None:
+    stack.create(certificate("old"))
+    changes = aws.client("cloudformation")
+    named = {"StackName": STACK, "ChangeSetName": "new"}
+    changes.create_change_set(**named, TemplateBody=json.dumps(certificate("new")))
+    changes.get_waiter("change_set_create_complete").wait(**named, WaiterConfig=QUICKLY)
+    change = changes.describe_change_set(**named)["Changes"][0]["ResourceChange"]
+    assert (change["Action"], change["Replacement"]) == ("Modify", "False")
+
+
 def test_a_native_resource_with_a_bad_tag_fails(stack: Stack, client: Any) -> None:
     with pytest.raises(Exception, match="Waiter StackCreateComplete failed"):
         stack.create(certificate("mine", **{"k#": "1"}))
