@@ -8,6 +8,8 @@ BASE_PYTHON := $(shell command -v $(PYTHON))
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Node's own list of CAs lacks that of a company's proxy, which the system's may hold.
+export NODE_USE_SYSTEM_CA := 1
 
 # Options for the CDK CLI: make deploy ARGS='-c description=backend'
 ARGS ?=
@@ -61,5 +63,5 @@ clean: ## remove what make has made
 node_modules/.installed: .venv/.installed package.json package-lock.json .npmrc
 	@rm -f $@
 	@echo "installing the pinned CDK CLI into node_modules"
-	@npm ci --silent
+	@npm ci --loglevel=error >/dev/null
 	@touch $@
