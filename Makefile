@@ -56,7 +56,7 @@ clean: ## remove what make has made
 	  { echo "$(BASE_PYTHON) cannot make virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; } >&2
 	@rm -f $@
 	@echo "installing the pinned Python packages into .venv (about a minute, once)"
-	@"$(BASE_PYTHON)" -m venv .venv
+	@"$(BASE_PYTHON)" -m venv --clear .venv  # another Python may have made the last one
 	@.venv/bin/pip install --quiet --requirement requirements-dev.txt
 	@touch $@
 
