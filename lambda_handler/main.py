@@ -32,6 +32,9 @@ DELIVERY_MARGIN: Final = 0.5
 
 _REQUEST_TYPES: Final = ("Create", "Update", "Delete")
 _ENVELOPE: Final = ("StackId", "RequestId", "LogicalResourceId")
+_MAX_LENGTHS: Final = {**dict.fromkeys(_ENVELOPE, 600), "PhysicalResourceId": 1024}
+"""Bytes of these in an answer, of whose 4,096 they leave enough for the rest."""
+_MAX_REASON: Final = 400
 
 
 class UnanswerableError(Exception):
@@ -68,6 +71,9 @@ def _answer(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
     for name in _ENVELOPE:
         if not isinstance(event.get(name), str) or not event[name]:
             return _failed(event, f"{name} {event.get(name)!r}: a non-empty string is needed")
+    for name, length in _MAX_LENGTHS.items():
+        if _shorten(event.get(name), length) != str(event.get(name) or ""):
+            return _failed(event, f"{name} takes more than {length} bytes")
     try:
         return custom_resource.answer(event, context)
     except Exception as error:
@@ -77,14 +83,21 @@ def _answer(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
 
 def _failed(event: Mapping[str, Any], reason: str) -> Mapping[str, Any]:
     """The plainest FAILED, for what never reaches `custom_resource`."""
-    envelope = {name: str(event.get(name) or "") for name in _ENVELOPE}
+    told = {name: _shorten(event.get(name), length) for name, length in _MAX_LENGTHS.items()}
     return {
-        **envelope,
+        **told,
         "Status": "FAILED",
-        "Reason": reason[:400],
-        "PhysicalResourceId": str(event.get("PhysicalResourceId") or "")
-        or f"request:{envelope['RequestId']}",
+        "Reason": _shorten(reason, _MAX_REASON),
+        "PhysicalResourceId": told["PhysicalResourceId"] or f"request:{told['RequestId']}",
     }
+
+
+def _shorten(value: object, length: int) -> str:
+    """The beginning of a text that takes no more than `length` bytes in the answer, escaped."""
+    text = str(value or "")[:length]
+    while len(json.dumps(text)) - len('""') > length:
+        text = text[: len(text) * 9 // 10]
+    return text
 
 
 def _response_url(event: Any) -> SplitResult:

@@ -82,7 +82,7 @@ def read(event: Mapping[str, Any]) -> Request:
         wanted = _properties(properties, known if kind == "Create" else None)
     if looks_up and not wanted.lookup and kind != "Delete":
         raise InvalidRequestError(f"{Property.LOOKUP} is missing: name the certificate to read")
-    if kind == "Create":
+    if kind != "Delete":  # an Update can make a certificate too
         _check_own_tags(event)
     return Request(
         type=kind,

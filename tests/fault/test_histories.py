@@ -95,17 +95,22 @@ class Fault:
 
     Besides errors: "crash"; and, inside the call, once, "twin" (a second delivery of the event runs
     to its end), "overtaken" (CloudFormation's next request does) and "by hand" (somebody deletes
-    the certificate). `commit`: the call takes effect first.
+    the certificate). `commit`: the call takes effect first. `writes`: reads do not count. `lost`:
+    the twin's answer is.
     """
 
     kind: str
     at: int
     times: int = 1
     commit: bool = False
+    writes: bool = False
+    lost: bool = False
 
-    def hits(self, call: int) -> bool:
+    def hits(self, call: Call, calls: int, writes: int) -> bool:
+        if self.writes and call.method == "GET":
+            return False
         times = 1 if self.kind in ("crash", *INTERRUPTIONS) else self.times
-        return self.at <= call < self.at + times
+        return self.at <= (writes if self.writes else calls) < self.at + times
 
 
 faults = st.lists(
@@ -115,6 +120,7 @@ faults = st.lists(
         at=st.integers(0, 5),
         times=st.sampled_from([1, 1, 2, 4, FOREVER]),
         commit=st.booleans(),
+        writes=st.booleans(),
     ),
     max_size=3,
 )
@@ -122,6 +128,18 @@ deliveries = st.lists(
     st.sampled_from([503, 503, 403, 302, "reset", "taken, reset", "crash", "taken, crash"]),
     max_size=6,
 )
+interruptions = st.builds(
+    Fault,
+    kind=st.sampled_from(INTERRUPTIONS),
+    at=st.integers(0, 3),
+    commit=st.booleans(),
+    writes=st.booleans(),
+    lost=st.booleans(),
+)
+TWIN = Fault("twin", at=0, writes=True)
+LOST_TWIN = Fault("twin", at=0, writes=True, lost=True)
+CRASH = Fault("crash", at=0, writes=True, commit=True)
+IN_VAIN = Fault("throttled", at=0, times=FOREVER)
 descriptions = st.sampled_from([None, "", "backend", "größer"])
 tags = st.dictionaries(
     st.sampled_from(["team", "stage", "cost:center"]), st.sampled_from(["", "edge", "core"])
@@ -180,6 +198,7 @@ class Invocation:
     deliveries: list[Any]
     began: float
     calls: int = 0
+    writes: int = 0
     faulty: int = 0
     interrupted: bool = False
     bodies: list[bytes] = field(default_factory=list)
@@ -232,14 +251,26 @@ class Histories(RuleBasedStateMachine):
 
     # What CloudFormation does
 
-    @rule(nth=nth, description=descriptions, tags=tags, run=st.booleans())
+    @rule(
+        nth=nth,
+        description=descriptions,
+        tags=tags,
+        tries=st.sampled_from([[], [[]], [[TWIN]], [[LOST_TWIN]], [[CRASH]], [[CRASH], [IN_VAIN]]]),
+    )
     @precondition(lambda self: self.absent())
-    def create(self, nth: int, description: str | None, tags: dict[str, str], run: bool) -> None:
+    def create(
+        self,
+        nth: int,
+        description: str | None,
+        tags: dict[str, str],
+        tries: list[list[Fault]],
+    ) -> None:
+        """Many histories need a certificate, two that raced, or one untold, before they begin."""
         resource = _pick(self.absent(), nth)
         resource.drifted = False
-        self.send("create", resource, properties=_properties(description, tags))
-        if run:
-            self.deliver(resource.pending, [], [])
+        request = self.send("create", resource, properties=_properties(description, tags))
+        for faults in tries:
+            self.deliver(request, faults, [])
 
     @rule(nth=nth, description=descriptions, tags=tags)
     @precondition(lambda self: self.idle())
@@ -253,11 +284,13 @@ class Histories(RuleBasedStateMachine):
         resource = _pick(self.idle(), nth)
         self.send("replace", resource, properties=_properties(description, tags))
 
-    @rule(nth=nth)
+    @rule(nth=nth, tries=st.sampled_from([[], [[CRASH]], [[CRASH], []]]))
     @precondition(lambda self: self.idle())
-    def delete(self, nth: int) -> None:
+    def delete(self, nth: int, tries: list[list[Fault]]) -> None:
         resource = _pick(self.idle(), nth)
-        self.send("delete", resource, physical_id=resource.physical_id)
+        request = self.send("delete", resource, physical_id=resource.physical_id)
+        for faults in tries:
+            self.deliver(request, faults, [])
 
     @rule(nth=nth)
     @precondition(lambda self: self.cluttered())
@@ -279,10 +312,15 @@ class Histories(RuleBasedStateMachine):
     def deliver_awaited(self, nth: int, faults: list[Fault], deliveries: list[Any]) -> None:
         self.deliver(_pick(self.pending(), nth), faults, deliveries)
 
-    @rule(nth=nth, kind=st.sampled_from(INTERRUPTIONS), at=st.integers(0, 3), commit=st.booleans())
+    @rule(nth=nth, interruption=interruptions)
     @precondition(lambda self: self.pending())
-    def deliver_interrupted(self, nth: int, kind: str, at: int, commit: bool) -> None:
-        self.deliver(_pick(self.pending(), nth), [Fault(kind, at, commit=commit)], [])
+    def deliver_interrupted(self, nth: int, interruption: Fault) -> None:
+        self.deliver(_pick(self.pending(), nth), [interruption], [])
+
+    @rule(nth=nth, kind=st.sampled_from(sorted(RESPONSES)), at=st.integers(0, 2))
+    @precondition(lambda self: self.pending())
+    def deliver_in_vain(self, nth: int, kind: str, at: int) -> None:
+        self.deliver(_pick(self.pending(), nth), [Fault(kind, at, FOREVER)], [])
 
     @rule(nth=nth)
     @precondition(lambda self: self.pending())
@@ -562,11 +600,12 @@ class Histories(RuleBasedStateMachine):
 
     def wire(self, call: Call) -> Response:
         invocation = self.running[-1]
-        number = invocation.calls
+        numbers = invocation.calls, invocation.writes
         invocation.calls += 1
+        invocation.writes += call.method != "GET"
         if call.method != "GET" and any(id in call.path for id in self.foreign):
             self.violations.append(f"{call.method} {call.path}: a foreign certificate")
-        fault = next((fault for fault in invocation.faults if fault.hits(number)), None)
+        fault = next((fault for fault in invocation.faults if fault.hits(call, *numbers)), None)
         if fault is None:
             return self.account.answer(call)
         if fault.kind == "crash":
@@ -575,7 +614,7 @@ class Histories(RuleBasedStateMachine):
             raise Died
         if fault.kind in INTERRUPTIONS:
             response = self.account.answer(call) if fault.commit else None
-            self.interrupt(invocation, fault.kind)
+            self.interrupt(invocation, fault)
             return response or self.account.answer(call)
         invocation.faulty += 1
         if fault.commit and fault.kind in UNCERTAIN:
@@ -587,17 +626,17 @@ class Histories(RuleBasedStateMachine):
             raise ReadTimeoutError(endpoint_url="https://apigateway.invalid")
         return RESPONSES[fault.kind]
 
-    def interrupt(self, invocation: Invocation, kind: str) -> None:
+    def interrupt(self, invocation: Invocation, fault: Fault) -> None:
         """What runs to its end inside a call of an invocation."""
         invocation.interrupted = True
         request, resource = invocation.request, invocation.request.resource
-        if kind == "by hand":
+        if fault.kind == "by hand":
             target = request.event.get("PhysicalResourceId")
             for id in {target, *self.made_by(request)} & self.own():
                 self.remove_by_hand(str(id))
-        elif kind == "twin":
+        elif fault.kind == "twin":
             request.raced = True
-            self.deliver(request, [], [])
+            self.deliver(request, [], [403] if fault.lost else [])
         elif len(self.running) == 1:
             if request.makes:
                 resource.drifted = True

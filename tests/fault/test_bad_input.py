@@ -1,0 +1,298 @@
+"""10,000 events, most of them broken: what is answered, what is called and what is told.
+
+A seeded generator rather than hypothesis: the same ten thousand everywhere, in seconds.
+"""
+
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import SplitResult, unquote
+
+import pytest
+
+from local_aws.client_certificates import Response
+from tests.fault.simulation import (
+    SECRET,
+    Account,
+    Call,
+    Clock,
+    Handler,
+    answer_violations,
+    response_url,
+    simulated_handler,
+)
+
+EVENTS = 10_000
+SEED = 20_240_501
+FUNCTION_SECONDS = 300.0
+
+STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/Stack/51af3dc0-0000"
+LOOKUP = "Custom::ApiGatewayClientCertificateLookup"
+ID = re.compile(r"[A-Za-z0-9-]+")
+ARN = re.compile(r"arn:aws:apigateway:us-east-1::/clientcertificates/[A-Za-z0-9-]+")
+TEXT = re.compile(r"[A-Za-z0-9 +\-=._:/@]*")
+
+STRINGS = (
+    "",
+    " ",
+    ".",
+    "..",
+    "../restapis/a1",
+    "a/b",
+    "%2e%2e",
+    "?limit=1",
+    "#",
+    "null",
+    "true",
+    "0",
+    "-",
+    "a" * 129,
+    "b" * 257,
+    "c" * 1_025,
+    "d" * 20_000,
+    "größer",
+    "\x00",
+    "\r\nX-Injected: 1",
+    "\ud800",
+    "💥" * 300,
+    "aws:cloudformation:stack-id",
+    "AWS:x",
+    "client-certificate:request-id",
+    "request:",
+    "request:7d3e9c1a",
+    "2024/05/01/[$LATEST]0123456789abcdef",
+    "Stack-Certificate-1N7EN7ED",
+    "arn:aws:apigateway:us-east-1::/clientcertificates/abc123",
+    '"quoted"',
+    "<script>",
+    "{{resolve:ssm:/x}}",
+)
+OTHERS: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1e300,
+    [],
+    {},
+    [[]],
+    [None],
+    [{}],
+    {"Key": "a"},
+    {"a": {"b": {"c": []}}},
+)
+
+
+class Generator:
+    """Valid events, the same with one to four places exchanged, and things that are no events."""
+
+    def __init__(self, seed: int, clock: Clock, known_id: Callable[[], str]) -> None:
+        self._random = random.Random(seed)
+        self._clock, self._known_id = clock, known_id
+        self._number = 0
+
+    def event(self) -> Any:
+        chance = self._random.random()
+        if chance < 0.05:
+            return self.junk()
+        event = self.valid()
+        if chance > 0.25:
+            for _ in range(self._random.randint(1, 4)):
+                self.mutate(event)
+        return event
+
+    def junk(self) -> Any:
+        return self._random.choice([*STRINGS, *OTHERS, {"ResponseURL": self.url()}])
+
+    def url(self) -> str:
+        age = self._random.choice([7200.0] * 9 + [-1.0])
+        return response_url(self._clock, f"answer-{self._number}", age)
+
+    def valid(self) -> dict[str, Any]:
+        self._number += 1
+        choice = self._random.choice
+        kind = choice(["Create", "Update", "Delete"])
+        looks_up = self._random.random() < 0.1
+        event: dict[str, Any] = {
+            "RequestType": kind,
+            "ResponseURL": self.url(),
+            "StackId": STACK,
+            "RequestId": f"7d3e9c1a-0000-4000-8000-{self._number:012d}",
+            "ResourceType": LOOKUP if looks_up else "Custom::ApiGatewayClientCertificate",
+            "LogicalResourceId": "Certificate4E7ABB08",
+            "ResourceProperties": self.properties(looks_up),
+        }
+        if kind != "Create":
+            event["PhysicalResourceId"] = self._known_id()
+        if kind == "Update":
+            event["OldResourceProperties"] = self.properties(looks_up)
+        return event
+
+    def properties(self, looks_up: bool) -> dict[str, Any]:
+        properties: dict[str, Any] = {"ServiceToken": "arn:aws:lambda:x", "ServiceTimeout": "1200"}
+        if looks_up:
+            return {**properties, "ClientCertificateId": self._known_id()}
+        if self._random.random() < 0.7:
+            properties["Description"] = self._random.choice(["", "backend", "größer", "e" * 1000])
+        if self._random.random() < 0.7:
+            count = self._random.choice([0, 1, 2, 47])
+            properties["Tags"] = [{"Key": f"key{n}", "Value": f"value {n}"} for n in range(count)]
+        if self._random.random() < 0.1:
+            properties["AdoptClientCertificateId"] = self._known_id()
+        return properties
+
+    def mutate(self, event: dict[str, Any]) -> None:
+        """Exchange, drop or add one value, anywhere in the event."""
+        places = list(_places(event))
+        container, key = self._random.choice(places)
+        match self._random.randrange(6):
+            case 0:
+                del container[key]
+            case 1:
+                container[key] = self._random.choice(OTHERS)
+            case 2 if isinstance(container, dict):
+                container[self._random.choice(STRINGS)] = self.value()
+            case 3 if isinstance(container[key], str):
+                text = container[key]
+                at = self._random.randint(0, len(text))
+                container[key] = text[:at] + self._random.choice(STRINGS) + text[at:]
+            case 4 if isinstance(container[key], list):
+                container[key] = [*container[key], self.value()] * self._random.randint(1, 60)
+            case _:
+                container[key] = self._random.choice(STRINGS)
+
+    def value(self) -> Any:
+        return self._random.choice([*STRINGS, *OTHERS, {"Key": "k", "Value": "v"}])
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each place in nested containers, as the container and the key or index in it."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in list(items):
+        yield value, key
+        if isinstance(inner, dict | list):
+            yield from _places(inner)
+
+
+def call_violation(call: Call) -> str | None:
+    """Why this request should not have reached API Gateway; None if it may."""
+    body = json.loads(call.body) if call.body else {}
+    collection, _, name = call.path.removeprefix("/").partition("/")
+    match call.method, collection, bool(name):
+        case ("GET", "clientcertificates" | "restapis", False):
+            return None
+        case "POST", "clientcertificates", False:
+            description = body.get("description", "")
+            if not isinstance(description, str):
+                return f"description {description!r}"
+            return tags_violation(body["tags"], 50)
+        case ("GET" | "DELETE", "clientcertificates", True):
+            return None if ID.fullmatch(name) else "no ID"
+        case "PATCH", "clientcertificates", True:
+            ((change),) = body["patchOperations"]
+            right = change["op"] == "replace" and change["path"] == "/description"
+            return None if right and isinstance(change["value"], str) else f"patch {change!r}"
+        case ("GET" | "PUT" | "DELETE", "tags", True):
+            if not ARN.fullmatch(unquote(name)):
+                return "no ARN"
+            if call.method == "DELETE" and any(
+                key.startswith("client-certificate:") for key in call.query["tagKeys"]
+            ):
+                return "takes the handler's own tags off"
+            return tags_violation(body["tags"], 50) if call.method == "PUT" else None
+    return "no call of the handler's"
+
+
+def tags_violation(tags: Any, most: int) -> str | None:
+    """The rules of AWS for tags, written down here a second time, for what goes over the wire."""
+    if not isinstance(tags, dict) or len(tags) > most:
+        return f"tags {tags!r}"
+    for key, value in tags.items():
+        right = (
+            isinstance(value, str)
+            and 1 <= len(key) <= 128
+            and len(value) <= 256
+            and not key.lower().startswith("aws:")
+            and TEXT.fullmatch(key)
+            and TEXT.fullmatch(value)
+        )
+        if not right:
+            return f"tag {key!r}: {value!r}"
+    return None
+
+
+@pytest.fixture(scope="module")
+def handler() -> Iterator[Handler]:
+    with simulated_handler() as handler:
+        yield handler
+
+
+def test_ten_thousand_events_get_one_valid_answer_each_and_call_nothing_unvalidated(
+    handler: Handler,
+) -> None:
+    wrong: list[str] = []
+    calls: list[Call] = []
+    bodies: list[bytes] = []
+    account = Account(handler.clock)
+    account.quota = EVENTS
+
+    def wire(call: Call) -> Response:
+        calls.append(call)
+        if violation := call_violation(call):
+            wrong.append(f"{call.method} {call.path[:200]}: {violation}")
+        return account.answer(call)
+
+    def put(_url: SplitResult, body: bytes) -> int:
+        bodies.append(body)
+        return 200
+
+    handler.begin(wire, put)
+    pick = random.Random(SEED)
+
+    def known_id() -> str:
+        live = list(account.certificates)
+        return pick.choice(live[-20:]) if live and pick.random() < 0.8 else "gone42"
+
+    generator = Generator(SEED, handler.clock, known_id)
+    ended: Counter[str] = Counter()
+    for number in range(EVENTS):
+        event = generator.event()
+        told = json.dumps(event, default=str)[:300]
+        bodies.clear()
+        calls.clear()
+        handler.logs.clear()
+        began = handler.clock.now
+        try:
+            handler(event, FUNCTION_SECONDS)
+        except handler.Unanswerable as error:
+            outcome = "unanswerable"
+            if bodies or calls:
+                wrong.append(f"{number}: unanswerable, and still {calls} {bodies}: {told}")
+            if SECRET in str(error) or error.__cause__:
+                wrong.append(f"{number}: the error tells the signed URL")
+        except Exception as error:
+            outcome = "raised"
+            wrong.append(f"{number}: raised {error!r}: {told}")
+        else:
+            outcome = json.loads(bodies[0])["Status"] if bodies else "unanswered"
+            if len(bodies) != 1:
+                wrong.append(f"{number}: {len(bodies)} answers: {told}")
+            for body in bodies[:1]:
+                wrong += [f"{number}: {it}: {told}" for it in answer_violations(event, body)]
+        ended[outcome] += 1
+        if handler.clock.now - began >= FUNCTION_SECONDS:
+            wrong.append(f"{number}: took the whole time: {told}")
+        if handler.leaked():
+            wrong.append(f"{number}: a log line tells the signed URL: {told}")
+        if len(account.certificates) > 40:  # so that lists stay short
+            for id in list(account.certificates)[:20]:
+                del account.certificates[id]
+    assert not wrong, "\n".join([f"{len(wrong)} violations", *(it[:300] for it in wrong[:20])])
+    # The generator has to reach every kind of end, or it proves nothing.
+    assert ended["SUCCESS"] > 1500, ended
+    assert ended["FAILED"] > 1500, ended
+    assert ended["unanswerable"] > 300, ended
