@@ -53,9 +53,7 @@ def the_answer(aws: World, event: dict[str, Any]) -> dict[str, Any]:
 def answers_to(aws: World, event: dict[str, Any]) -> list[dict[str, Any]]:
     """All answers to this request."""
     found = [
-        answer
-        for answer in aws.cloudformation.answers
-        if answer["RequestId"] == event["RequestId"]
+        answer for answer in aws.cloudformation.answers if answer["RequestId"] == event["RequestId"]
     ]
     for answer in found:
         assert answer["StackId"] == event["StackId"]

@@ -373,9 +373,7 @@ def test_the_same_request_id_in_another_stack_is_another_request(
     same = aws.event("Create", RequestId=event["RequestId"])
     here.invoke(same)
     (_, answer) = (
-        answer
-        for answer in aws.cloudformation.answers
-        if answer["RequestId"] == event["RequestId"]
+        answer for answer in aws.cloudformation.answers if answer["RequestId"] == event["RequestId"]
     )
     assert answer["PhysicalResourceId"] not in (mine, theirs)
     assert len(aws.api.ids) == 3
