@@ -1,0 +1,295 @@
+"""The answer: one from each invocation, in time, delivered or raised, and no secret in any line."""
+
+import json
+import shutil
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fault import fakes
+from tests.fault.expect import (
+    answers_to,
+    created,
+    delete_of,
+    deleted,
+    failed,
+    placeholder,
+    succeeded,
+)
+from tests.fault.fakes import Fault, World
+from tests.fault.quick_handler import InProcess
+
+NOT_DELIVERED = "raised UndeliveredError: CloudFormation did not take the answer"
+
+
+@pytest.mark.parametrize("trouble", [500, 503, "reset"])
+def test_row_22_an_answer_is_delivered_through_trouble(
+    aws: World, here: InProcess, trouble: int | str
+) -> None:
+    aws.cloudformation.script = [trouble] * 3
+    created(aws, here)
+    assert len(aws.cloudformation.tries) == 4
+    assert len(set(aws.cloudformation.tries)) == 1, "the same answer each time"
+    assert aws.api.count("POST") == 1
+
+
+def test_row_22_a_response_url_that_hangs_is_tried_again(aws: World) -> None:
+    aws.cloudformation.script = ["hang", "reset", 503]
+    created(aws, aws.function())
+    assert len(aws.cloudformation.tries) == 4
+
+
+def test_row_22_an_answer_that_cannot_be_delivered_raises_and_the_redelivery_agrees(
+    aws: World, here: InProcess
+) -> None:
+    aws.cloudformation.script = [503] * 5
+    event = aws.event("Create")
+    assert here.invoke(event).ended == f"{NOT_DELIVERED}: HTTP status 503"
+    assert len(aws.cloudformation.tries) == 5
+    assert here.invoke(event).ended == "returned"
+    assert aws.api.ids == {succeeded(aws, event)}
+    assert len(set(aws.cloudformation.tries)) == 1
+    assert aws.api.count("POST") == 1
+
+
+def test_row_22_delivery_ends_before_the_functions_time(aws: World, here: InProcess) -> None:
+    aws.cloudformation.script = [503] * 99
+    started = here.clock.monotonic()
+    ended = here.invoke(aws.event("Create"), seconds=4).ended
+    assert ended.startswith(NOT_DELIVERED)
+    assert here.clock.monotonic() - started < 4
+    assert 1 <= len(aws.cloudformation.tries) <= 4
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 301, 302, 303, 307, 308])
+def test_row_23_a_refused_or_redirected_answer_stops_and_raises(
+    aws: World, here: InProcess, status: int
+) -> None:
+    """A redirect is not followed: the answer is for the URL that CloudFormation signed."""
+    aws.cloudformation.script = [status]
+    assert here.invoke(aws.event("Create")).ended == f"{NOT_DELIVERED}: HTTP status {status}"
+    assert len(aws.cloudformation.tries) == 1
+    assert not aws.cloudformation.answers
+
+
+def test_row_23_a_response_url_with_a_certificate_that_none_trusts_gets_no_answer(
+    aws: World, here: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    monkeypatch.setenv("SSL_CERT_FILE", str(fakes.FakeCloudFormation(other).certificate))
+    ended = here.invoke(aws.event("Create")).ended
+    assert ended == f"{NOT_DELIVERED}: SSLCertVerificationError"
+    assert not aws.cloudformation.tries
+
+
+def test_row_23_a_response_url_that_nobody_serves_raises(aws: World, here: InProcess) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    event = aws.event("Create", ResponseURL=f"https://127.0.0.1:{port}/answer-0?{fakes.SIGNATURE}")
+    assert here.invoke(event).ended == f"{NOT_DELIVERED}: ConnectionRefusedError"
+
+
+HANGS = {
+    "Create-list": ("Create", Fault("GET", "/clientcertificates", hang=60, times=99)),
+    "Create-generate": ("Create", Fault("POST", ".*", hang=60, times=99)),
+    "Create-generate-committed": ("Create", Fault("POST", ".*", hang=60, times=99, commit=True)),
+    "Update-get": ("Update", Fault("GET", "/clientcertificates/.*", hang=60, times=99)),
+    "Update-patch": ("Update", Fault("PATCH", ".*", hang=60, times=99, commit=True)),
+    "Delete-list": ("Delete", Fault("GET", "/clientcertificates", hang=60, times=99)),
+    "Delete-delete": ("Delete", Fault("DELETE", ".*", hang=60, times=99)),
+}
+
+
+@pytest.mark.parametrize(("kind", "fault"), HANGS.values(), ids=HANGS)
+def test_row_25_a_call_that_hangs_is_answered_in_time_and_leaves_nothing(
+    aws: World, here: InProcess, kind: str, fault: Fault
+) -> None:
+    """In 6 seconds what else takes 300: a 16th of the time at least stays for the delivery."""
+    create = aws.event("Create")
+    event = create
+    if kind != "Create":
+        create, id = created(aws, here)
+        changed = {**create["ResourceProperties"], "Description": "changed"}
+        event = aws.event(kind, PhysicalResourceId=id, ResourceProperties=changed)
+    if fault.path == "/clientcertificates" and kind == "Create":
+        fault.times = 99
+    aws.api.script(fault)
+    started = time.monotonic()
+    invocation = here.invoke(event, seconds=6)
+    assert time.monotonic() - started < 6
+    assert invocation.ended == "returned"
+    (answer,) = answers_to(aws, event)
+    assert answer["Status"] == "FAILED" or fault.commit
+    if answer["Status"] == "FAILED":
+        assert answer["PhysicalResourceId"] in (placeholder(event), *aws.api.ids)
+
+    aws.api.faults.clear()
+    deleted(aws, here, create)
+    assert not aws.api.ids
+
+
+def test_row_25_an_answer_that_drips_in_cannot_hold_the_answer_up(aws: World) -> None:
+    """Each byte comes in time, the last one never: no read times out, and the watchdog answers."""
+    event = aws.event("Create")
+    made = fakes.Response(201, {}, b" " * 1000)
+    aws.api.script(Fault("POST", ".*", made, commit=True, drip=0.1))
+    function = aws.function()
+    assert function.invoke(event, seconds=6).ended == "returned"
+    id, reason = failed(aws, event)
+    assert id == placeholder(event)
+    assert "within the function's time" in reason
+    assert len(aws.api.ids) == 1
+    deleted(aws, function, event)
+    assert not aws.api.ids
+    assert len(answers_to(aws, event)) == 1, "the thread that was left behind answers nothing"
+
+
+def test_row_25_a_second_too_late_means_no_call_at_all(aws: World, here: InProcess) -> None:
+    assert here.invoke(aws.event("Create"), seconds=0).ended.startswith(NOT_DELIVERED)
+    assert not aws.api.calls
+
+
+def test_row_26_nothing_of_the_first_request_shows_in_the_second(aws: World) -> None:
+    function = aws.function()
+    first, id = created(aws, function)
+    broken = aws.event("Create", ResourceProperties={"Colour": "red"})
+    function.invoke(broken)
+    assert failed(aws, broken)[0] == placeholder(broken)
+    (answer,) = answers_to(aws, broken)
+    assert not answer.get("Data")
+    assert id not in json.dumps(answer)
+
+    other = aws.event("Create", LogicalResourceId="Other")
+    function.invoke(other)
+    assert succeeded(aws, other) != id
+    deleted(aws, function, first)
+    deleted(aws, function, other)
+    assert not aws.api.ids
+
+
+@pytest.mark.parametrize("garbage", [None, {}, [], "x", {"RequestType": "Create"}])
+def test_row_26_garbage_after_a_good_request_is_not_answered_to_the_good_ones_url(
+    aws: World, here: InProcess, garbage: Any
+) -> None:
+    created(aws, here)
+    before = list(aws.cloudformation.tries)
+    assert here.invoke(garbage).ended.startswith("raised UnanswerableError")
+    assert aws.cloudformation.tries == before
+    created(aws, here)
+
+
+def test_row_26_what_crhelper_would_take_from_an_event_is_not_taken(
+    aws: World, here: InProcess
+) -> None:
+    event = aws.event("Create", CrHelperData={"x": "y"}, CrHelperPoll=True, NoEcho=True)
+    here.invoke(event)
+    assert aws.api.ids == {succeeded(aws, event)}
+    (answer,) = answers_to(aws, event)
+    assert "x" not in answer["Data"]
+
+
+PACKAGE = ("api_gateway", "certificate", "contract", "custom_resource", "faults", "log", "request")
+
+
+@pytest.mark.parametrize("broken", [*(f"lambda_handler/{name}.py" for name in PACKAGE), "crhelper"])
+def test_row_30_a_package_that_cannot_be_imported_is_answered_failed(
+    aws: World, asset: Path, tmp_path: Path, broken: str
+) -> None:
+    aws.asset = tmp_path / "asset"
+    shutil.copytree(asset, aws.asset)
+    if broken == "crhelper":
+        shutil.rmtree(aws.asset / broken)
+        (aws.asset / "crhelper.py").write_text("raise ImportError('no crhelper')")
+    else:
+        assert (aws.asset / broken).exists()
+        (aws.asset / broken).write_text("this is no Python")
+    event = aws.event("Delete", PhysicalResourceId="abc123")
+    assert aws.function().invoke(event).ended == "returned"
+    id, reason = failed(aws, event)
+    assert id == "abc123"
+    assert "cannot be imported" in reason
+    assert "SyntaxError" in reason or "no crhelper" in reason
+    assert not aws.api.calls
+
+
+def test_row_30_every_module_but_the_entry_is_broken_in_a_test(asset: Path) -> None:
+    names = {path.stem for path in (asset / "lambda_handler").glob("*.py")}
+    assert names == {*PACKAGE, "tags", "main", "__init__"}
+
+
+def test_row_34_each_decision_is_one_json_line_with_the_requests_id(
+    aws: World, here: InProcess
+) -> None:
+    aws.api.script(Fault("POST", ".*", fakes.THROTTLED))
+    event = aws.event("Create")
+    lines = [json.loads(line) for line in here.invoke(event).logs]
+    assert [line["message"] for line in lines] == [
+        "called",
+        "call failed, trying again",
+        "called",
+        "generated",
+        "answer delivered",
+    ]
+    id = succeeded(aws, event)
+    for line in lines:
+        assert line["request_id"] == event["RequestId"]
+        assert line["stack_id"] == event["StackId"]
+        assert line["logical_id"] == event["LogicalResourceId"]
+        assert line["level"] in ("INFO", "WARNING")
+    assert [line.get("call") for line in lines[:3]] == [
+        "get_client_certificates",
+        "generate_client_certificate",
+        "generate_client_certificate",
+    ]
+    assert [line["attempt"] for line in lines[:3]] == [1, 1, 2]
+    assert lines[3]["certificate_id"] == lines[4]["physical_id"] == id
+
+
+def test_row_34_the_log_of_a_real_process_is_json_and_holds_no_url(aws: World) -> None:
+    """The fixture `aws` looks for the URL in every test; here is what it looks through."""
+    function = aws.function()
+    aws.cloudformation.script = ["reset", 503]
+    aws.api.script(Fault("GET", ".*", None))
+    event = aws.event("Create")
+    invocation = function.invoke(event)
+    assert succeeded(aws, event)
+    assert len(invocation.logs) >= 6
+    for line in invocation.logs:
+        assert json.loads(line)["request_id"] == event["RequestId"]
+    assert invocation.logs[-1] in aws.told()
+    aws.cloudformation.script = [403]
+    assert function.invoke(aws.event("Delete")).ended.startswith(NOT_DELIVERED)
+
+
+def test_deliveries_at_once_on_one_machine_answer_each_for_itself(
+    aws: World, here: InProcess
+) -> None:
+    """Lambda keeps invocations apart; the handler shares nothing between them all the same."""
+    events = [aws.event("Create", LogicalResourceId=f"Certificate{n}") for n in range(8)]
+    threads = [threading.Thread(target=here.invoke, args=(event,)) for event in events]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {succeeded(aws, event) for event in events} == aws.api.ids
+    assert len(aws.api.ids) == len(events)
+
+
+def test_an_unexpected_error_is_answered_with_its_name(
+    aws: World, here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("nobody saw this coming")
+
+    event, id = created(aws, here)
+    monkeypatch.setattr(here.main.custom_resource, "answer", broken)
+    delete = delete_of(aws, event)
+    assert here.invoke(delete).ended == "returned"
+    answered, reason = failed(aws, delete)
+    assert answered == id
+    assert "ZeroDivisionError: nobody saw this coming" in reason
