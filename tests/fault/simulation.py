@@ -22,6 +22,7 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
+from botocore.useragent import UserAgentString
 from urllib3 import HTTPHeaderDict
 
 from local_aws.client_certificates import VALIDITY, Certificate, ClientCertificates, Response
@@ -184,6 +185,8 @@ def simulated_handler() -> Iterator[Handler]:
             patch.setattr(module, "time", clock)
         patch.setattr(certificate, "datetime", _datetime_of(clock))
         patch.setattr(main, "_put", lambda url, body, _timeout: handler.put(url, body))
+        # A tenth of all the time otherwise.
+        patch.setattr(UserAgentString, "to_string", lambda _self: "tests")
         patch.setattr(URLLib3Session, "send", _sender(handler))
         patch.setattr(custom_resource, "threading", SimpleNamespace(Thread=_AtOnce))
 

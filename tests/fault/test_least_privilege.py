@@ -1,0 +1,312 @@
+"""The role's policy, against IAM that is enforced: it suffices, and nothing of it is too much.
+
+The packaged handler runs with the credentials of a role that has the template's statements and no
+other. Its list tells no tags here, so that it has to ask for them: the form that needs the most.
+"""
+
+import fnmatch
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from cdk_apigateway_client_certificate import ClientCertificateStack
+from local_aws import LocalAws
+from tests.fault.fakes import FakeCloudFormation, Function, World
+
+Pair = tuple[str, str]
+
+ROOT = "arn:aws:apigateway:us-east-1::"
+TAGS = f"{ROOT}/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Fclientcertificates%2F*"
+NEEDED_BY: dict[Pair, str] = {
+    ("apigateway:GET", f"{ROOT}/clientcertificates"): "create",
+    ("apigateway:POST", f"{ROOT}/clientcertificates"): "create",
+    ("apigateway:GET", f"{ROOT}/clientcertificates/*"): "change the description",
+    ("apigateway:PATCH", f"{ROOT}/clientcertificates/*"): "change the description",
+    ("apigateway:DELETE", f"{ROOT}/clientcertificates/*"): "delete",
+    ("apigateway:GET", TAGS): "create again",
+    ("apigateway:PUT", TAGS): "add a tag",
+    ("apigateway:DELETE", TAGS): "remove a tag",
+    ("apigateway:GET", f"{ROOT}/restapis"): "delete in use",
+    ("apigateway:GET", f"{ROOT}/restapis/*/stages"): "delete in use",
+}
+"""Each pair of the policy, and an operation that fails without it."""
+SECONDS = 8.0
+"""What each invocation has: a denied call is tried again while the time lasts."""
+
+
+def resolved(value: Any) -> str:
+    """A template's string, for partition `aws` and Region us-east-1."""
+    if isinstance(value, str):
+        return value
+    match value:
+        case {"Fn::Join": [str(separator), [*parts]]}:
+            return separator.join(map(resolved, parts))
+        case {"Ref": "AWS::Partition"}:
+            return "aws"
+        case {"Ref": "AWS::Region"}:
+            return "us-east-1"
+        case {"Fn::GetAtt": [str(logical_id), "Arn"]}:
+            return f"the ARN of {logical_id}"
+    raise AssertionError(f"not resolved: {value}")
+
+
+def pairs(template: dict[str, Any]) -> list[Pair]:
+    """The pairs of action and resource of all policies in a template, however they are attached."""
+    documents = []
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::IAM::Role":
+            assert "ManagedPolicyArns" not in properties
+            documents += [policy["PolicyDocument"] for policy in properties["Policies"]]
+        elif resource["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+            documents.append(properties["PolicyDocument"])
+    found = []
+    for statement in (statement for document in documents for statement in document["Statement"]):
+        assert statement["Effect"] == "Allow"
+        assert statement.keys() == {"Effect", "Action", "Resource"}
+        actions, resources = _listed(statement["Action"]), _listed(statement["Resource"])
+        found += [(action, resolved(resource)) for action in actions for resource in resources]
+    return found
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    app = cdk.App(outdir=str(tmp_path_factory.mktemp("cdk.out")))
+    stack = ClientCertificateStack(app, "ClientCertificate")
+    found = app.synth().get_stack_by_name(stack.stack_name).template
+    assert isinstance(found, dict)
+    return found
+
+
+def policy(allowed: list[Pair]) -> str:
+    statements = [
+        {"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in allowed
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+class Account:
+    """The local AWS with a role, and the packaged handler that runs as this role."""
+
+    def __init__(self, aws: LocalAws, cloudformation: FakeCloudFormation, asset: Path) -> None:
+        self._cloudformation = cloudformation
+        self.api = aws.client("apigateway")
+        self._iam = aws.client("iam")
+        trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+        role = self._iam.create_role(
+            RoleName="function",
+            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+        )["Role"]["Arn"]
+        session = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="function")
+        credentials = session["Credentials"]
+        inherited = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE")
+        files = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED")
+        self.function = Function(
+            asset,
+            {
+                **{name: aws.variables[name] for name in (*inherited, *files, "NO_PROXY")},
+                "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+                "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+                "AWS_SESSION_TOKEN": credentials["SessionToken"],
+                "SSL_CERT_FILE": str(cloudformation.certificate),
+            },
+        )
+        self._requests = 0
+
+    def may(self, allowed: list[Pair]) -> None:
+        """Let the role do this and nothing else."""
+        self._iam.put_role_policy(
+            RoleName="function", PolicyName="all", PolicyDocument=policy(allowed)
+        )
+
+    def ask(self, kind: str, **overrides: Any) -> dict[str, Any]:
+        """The answer to one request."""
+        self._requests += 1
+        event = {
+            "RequestType": kind,
+            "ResponseURL": self._cloudformation.url(f"answer-{self._requests}"),
+            "StackId": World.stack_id,
+            "RequestId": f"7d3e9c1a-0000-4000-8000-{self._requests:012d}",
+            "ResourceType": "Custom::ApiGatewayClientCertificate",
+            "LogicalResourceId": "Certificate4E7ABB08",
+            "ResourceProperties": properties(),
+            **overrides,
+        }
+        invocation = self.function.invoke(event, SECONDS)
+        assert invocation.ended == "returned", invocation
+        return self._cloudformation.answers[-1]
+
+    def update(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """The answer to an Update of a certificate that was made with `properties()`."""
+        made = self.make()
+        return self.ask(
+            "Update",
+            PhysicalResourceId=made,
+            ResourceProperties=wanted,
+            OldResourceProperties=properties(),
+        )
+
+    def make(self) -> str:
+        """A certificate as the handler would have made it, made by the account's root."""
+        marks = {
+            "client-certificate:stack-id": World.stack_id,
+            "client-certificate:logical-id": "Certificate4E7ABB08",
+            "client-certificate:request-id": f"made-{self._requests}",
+        }
+        made = self.api.generate_client_certificate(
+            description="backend", tags={"team": "edge", **marks}
+        )
+        return str(made["clientCertificateId"])
+
+    def make_used(self) -> str:
+        """A certificate that stage `prod` of a REST API presents."""
+        id = self.make()
+        api = self.api.create_rest_api(name="front")["id"]
+        root = self.api.get_resources(restApiId=api)["items"][0]["id"]
+        method = {"restApiId": api, "resourceId": root, "httpMethod": "GET"}
+        self.api.put_method(**method, authorizationType="NONE")
+        self.api.put_integration(**method, type="MOCK")
+        deployment = self.api.create_deployment(restApiId=api)["id"]
+        self.api.create_stage(restApiId=api, stageName="prod", deploymentId=deployment)
+        change = {"op": "replace", "path": "/clientCertificateId", "value": id}
+        self.api.update_stage(restApiId=api, stageName="prod", patchOperations=[change])
+        return id
+
+    def clear(self) -> None:
+        for api in self.api.get_rest_apis()["items"]:
+            self.api.delete_rest_api(restApiId=api["id"])
+        for item in self.api.get_client_certificates(limit=500)["items"]:
+            self.api.delete_client_certificate(clientCertificateId=item["clientCertificateId"])
+
+
+def properties(description: str = "backend", team: str | None = "edge") -> dict[str, Any]:
+    tags = [] if team is None else [{"Key": "team", "Value": team}]
+    return {"ServiceTimeout": "1200", "Description": description, "Tags": tags}
+
+
+def create_again(account: Account) -> dict[str, Any]:
+    """A Create that has to ask each certificate for its tags."""
+    account.make()
+    return account.ask("Create")
+
+
+def adopt_what_an_earlier_delivery_made(account: Account) -> dict[str, Any]:
+    request = {"RequestId": "one request"}
+    first = account.ask("Create", **request)
+    second = account.ask("Create", **request)
+    assert second["PhysicalResourceId"] == first["PhysicalResourceId"]
+    return second
+
+
+def take_into_care(account: Account) -> dict[str, Any]:
+    id = account.api.generate_client_certificate()["clientCertificateId"]
+    return account.ask(
+        "Create", ResourceProperties={**properties(), "AdoptClientCertificateId": id}
+    )
+
+
+def look_up(account: Account) -> dict[str, Any]:
+    return account.ask(
+        "Create",
+        ResourceType="Custom::ApiGatewayClientCertificateLookup",
+        ResourceProperties={"ClientCertificateId": account.make()},
+    )
+
+
+OPERATIONS: dict[str, Callable[[Account], dict[str, Any]]] = {
+    "create": lambda account: account.ask("Create"),
+    "create again": create_again,
+    "adopt what an earlier delivery made": adopt_what_an_earlier_delivery_made,
+    "take into care": take_into_care,
+    "look up": look_up,
+    "change the description": lambda account: account.update(properties(description="new")),
+    "add a tag": lambda account: account.update(
+        {**properties(), "Tags": [*properties()["Tags"], {"Key": "new", "Value": "tag"}]}
+    ),
+    "remove a tag": lambda account: account.update(properties(team=None)),
+    "change nothing": lambda account: account.update(properties()),
+    "delete": lambda account: account.ask("Delete", PhysicalResourceId=account.make()),
+    "delete what a failed Create made": lambda account: account.ask(
+        "Delete", PhysicalResourceId="request:7d3e9c1a"
+    ),
+    "delete in use": lambda account: account.ask("Delete", PhysicalResourceId=account.make_used()),
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, asset: Path) -> Iterator[Account]:
+    folder = tmp_path_factory.mktemp("cloudformation")
+    with LocalAws(tags_in_list=False) as aws, FakeCloudFormation(folder) as cloudformation:
+        account = Account(aws, cloudformation, asset)
+        try:
+            yield account
+        finally:
+            account.function.close()
+
+
+@pytest.fixture
+def account(server: Account) -> Account:
+    server.clear()
+    return server
+
+
+def test_the_role_may_do_this_and_write_its_own_log_streams_and_nothing_else(
+    template: dict[str, Any],
+) -> None:
+    (log_group,) = (
+        name
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Logs::LogGroup"
+    )
+    logs = [
+        ("logs:CreateLogStream", f"the ARN of {log_group}"),
+        ("logs:PutLogEvents", f"the ARN of {log_group}"),
+    ]
+    assert sorted(pairs(template)) == sorted([*NEEDED_BY, *logs])
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_policy_suffices_to(operation: str, account: Account, template: dict[str, Any]) -> None:
+    account.may([pair for pair in pairs(template) if pair[0].startswith("apigateway:")])
+    answer = OPERATIONS[operation](account)
+    if operation == "delete in use":
+        assert answer["Status"] == "FAILED"
+        assert re.search(r"is in use by \w+/prod:", answer["Reason"]), answer["Reason"]
+    else:
+        assert answer["Status"] == "SUCCESS", answer["Reason"]
+
+
+@pytest.mark.parametrize(
+    "pair", NEEDED_BY, ids=lambda pair: f"{pair[0]} on {pair[1].removeprefix(ROOT)}"
+)
+def test_the_policy_is_necessary_down_to(pair: Pair, account: Account) -> None:
+    account.may([other for other in NEEDED_BY if other != pair])
+    operation = NEEDED_BY[pair]
+    answer = OPERATIONS[operation](account)
+    assert answer["Status"] == "FAILED", f"{operation} succeeds without {pair}"
+    assert "not permitted" in answer["Reason"]
+    told = re.search(r"role needs (\S+) on (\S+);", answer["Reason"])
+    assert told, answer["Reason"]
+    assert told[1] == pair[0]
+    assert fnmatch.fnmatchcase(told[2], pair[1].replace("[", "[[]"))
+    if operation == "delete in use":
+        assert "the stages could not all be read" in answer["Reason"]
+
+
+def test_security_md_tells_each_pair_and_no_other() -> None:
+    document = (Path(__file__).parents[2] / "SECURITY.md").read_text()
+    rows = re.findall(r"^\| `(\S+)` \| `/(\S+)` \|", document, re.MULTILINE)
+    told = [
+        (action, f"{ROOT}/{path.replace('{partition}', 'aws').replace('{region}', 'us-east-1')}")
+        for action, path in rows
+    ]
+    assert sorted(told) == sorted(NEEDED_BY)
