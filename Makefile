@@ -16,10 +16,10 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint types deploy destroy clean
+.PHONY: help install demo test test-nightly lint types deploy destroy clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 install: node_modules/.installed ## install everything that is pinned here
 
@@ -28,6 +28,9 @@ demo: install ## deploy the stack to an AWS on this machine, prove the certifica
 
 test: lint types ## lint, types and every test
 	@pytest
+
+test-nightly: install ## 2,000 random histories of a stack under faults
+	@HISTORIES=nightly pytest tests/fault/test_histories.py
 
 lint: install ## ruff: rules and format
 	@ruff check .
