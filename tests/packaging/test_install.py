@@ -56,7 +56,7 @@ def run(*command: str | Path, **options: Any) -> str:
 
 
 def synthesize(
-    folder: Path, python: str | Path = sys.executable, umask: int = 0o022, **env: str
+    folder: Path, home: Path, python: str | Path = sys.executable, umask: int = 0o022, **env: str
 ) -> Synthesis:
     """Runs the app in a new folder: no network, no credentials, nothing inherited but Node."""
     folder.mkdir()
@@ -68,7 +68,7 @@ def synthesize(
         umask=umask,
         env={
             "PATH": str(Path(sys.executable).parent),
-            "HOME": str(folder),
+            "HOME": str(home),
             "CDK_OUTDIR": str(folder / "cdk.out"),
             "HTTP_PROXY": "http://127.0.0.1:9",
             "HTTPS_PROXY": "http://127.0.0.1:9",
@@ -104,9 +104,9 @@ def wheel_and_sdist(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 
 @pytest.fixture(scope="module")
-def editable(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+def editable(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     """By the environment that runs the tests: the standard that the others are held against."""
-    return synthesize(tmp_path_factory.mktemp("editable") / "app")
+    return synthesize(tmp_path_factory.mktemp("editable") / "app", home)
 
 
 def test_the_app_shares_one_function(editable: Synthesis) -> None:
@@ -147,9 +147,9 @@ def test_the_handler_runs_from_the_asset(editable: Synthesis, tmp_path: Path) ->
 
 
 def test_a_checkout_under_umask_077_gives_the_same_asset(
-    tree: Path, tmp_path: Path, editable: Synthesis
+    tree: Path, tmp_path: Path, home: Path, editable: Synthesis
 ) -> None:
-    synthesis = synthesize(tmp_path / "app", umask=0o077, PYTHONPATH=str(tree / "constructs"))
+    synthesis = synthesize(tmp_path / "app", home, umask=0o077, PYTHONPATH=str(tree / "constructs"))
     assert synthesis.library == tree / "constructs" / PACKAGE
     assert synthesis.asset.name == editable.asset.name
     modes = {
@@ -159,7 +159,7 @@ def test_a_checkout_under_umask_077_gives_the_same_asset(
 
 
 def test_the_wheel_in_an_empty_environment(
-    wheel_and_sdist: tuple[Path, Path], tmp_path: Path, editable: Synthesis
+    wheel_and_sdist: tuple[Path, Path], tmp_path: Path, home: Path, editable: Synthesis
 ) -> None:
     wheel, _ = wheel_and_sdist
     # The versions of this environment: they lie in pip's cache already.
@@ -170,19 +170,21 @@ def test_the_wheel_in_an_empty_environment(
     pip = (sys.executable, "-m", "pip", "--python", python)
     run(*pip, "install", "--no-compile", "--constraint", tmp_path / "constraints.txt", wheel)
 
-    synthesis = synthesize(tmp_path / "app", python)
+    synthesis = synthesize(tmp_path / "app", home, python)
     assert tmp_path / "venv" in synthesis.library.parents
     assert synthesis.resources == editable.resources
     assert synthesis.asset.name == editable.asset.name
 
 
-def test_the_sdist(wheel_and_sdist: tuple[Path, Path], tmp_path: Path, editable: Synthesis) -> None:
+def test_the_sdist(
+    wheel_and_sdist: tuple[Path, Path], tmp_path: Path, home: Path, editable: Synthesis
+) -> None:
     _, sdist = wheel_and_sdist
     # Beside this environment's own packages: what it depends on was tried with the wheel.
     pip = (sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation")
     run(*pip, "--target", tmp_path / "site", sdist)
 
-    synthesis = synthesize(tmp_path / "app", PYTHONPATH=str(tmp_path / "site"))
+    synthesis = synthesize(tmp_path / "app", home, PYTHONPATH=str(tmp_path / "site"))
     assert synthesis.library == tmp_path / "site" / PACKAGE
     assert synthesis.asset.name == editable.asset.name
 

@@ -13,7 +13,7 @@ from tests.unit.support import CERTIFICATE, Json, the_only
 ROOT = Path(__file__).parents[2]
 
 
-def run(command: list[str], home: Path, **env: str) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         cwd=ROOT,
@@ -21,7 +21,6 @@ def run(command: list[str], home: Path, **env: str) -> subprocess.CompletedProce
             "PATH": os.pathsep.join(
                 [str(Path(sys.executable).parent), f"{ROOT}/node_modules/.bin"]
             ),
-            "HOME": str(home),
             "HTTP_PROXY": "http://127.0.0.1:9",
             "HTTPS_PROXY": "http://127.0.0.1:9",
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -34,10 +33,10 @@ def run(command: list[str], home: Path, **env: str) -> subprocess.CompletedProce
     )
 
 
-def app(folder: Path, **context: object) -> subprocess.CompletedProcess[str]:
+def app(folder: Path, home: Path, **context: object) -> subprocess.CompletedProcess[str]:
     """app.py alone, which takes seconds less than through the CLI."""
     env = {"CDK_OUTDIR": str(folder / "cdk.out"), "CDK_CONTEXT_JSON": json.dumps(context)}
-    return run([sys.executable, "app.py"], folder, **env)
+    return run([sys.executable, "app.py"], HOME=str(home), **env)
 
 
 def certificate(folder: Path) -> Json:
@@ -46,9 +45,10 @@ def certificate(folder: Path) -> Json:
     return found
 
 
-def test_the_cli_hands_context_to_the_template(tmp_path: Path) -> None:
+def test_the_cli_hands_context_to_the_template(tmp_path: Path, home: Path) -> None:
     context = ["-c", "description=orders", "-c", "tags=team=a,env=test", "-c", "stack_name=orders"]
-    done = run(["cdk", "synth", "--quiet", "--output", f"{tmp_path}/cdk.out", *context], tmp_path)
+    command = ["cdk", "synth", "--quiet", "--output", f"{tmp_path}/cdk.out", *context]
+    done = run(command, HOME=str(home))
     assert done.returncode == 0, done.stderr
     manifest = json.loads((tmp_path / "cdk.out" / "manifest.json").read_text())
     stack = manifest["artifacts"]["ClientCertificate"]
@@ -59,8 +59,8 @@ def test_the_cli_hands_context_to_the_template(tmp_path: Path) -> None:
     assert properties["Tags"] == [{"Key": "env", "Value": "test"}, {"Key": "team", "Value": "a"}]
 
 
-def test_empty_context_is_as_none(tmp_path: Path) -> None:
-    done = app(tmp_path, description="", tags="", stack_name="")
+def test_empty_context_is_as_none(tmp_path: Path, home: Path) -> None:
+    done = app(tmp_path, home, description="", tags="", stack_name="")
     assert done.returncode == 0, done.stderr
     assert certificate(tmp_path)["Properties"].keys() == {"ServiceToken", "ServiceTimeout"}
 
@@ -74,9 +74,9 @@ def test_empty_context_is_as_none(tmp_path: Path) -> None:
     ],
 )
 def test_bad_context_is_one_line_and_nothing_is_left(
-    tmp_path: Path, context: dict[str, object], message: str
+    tmp_path: Path, home: Path, context: dict[str, object], message: str
 ) -> None:
-    done = app(tmp_path, **context)
+    done = app(tmp_path, home, **context)
     assert done.returncode != 0
     assert done.stderr.startswith(message), done.stderr
     assert done.stderr.count("\n") == 1
