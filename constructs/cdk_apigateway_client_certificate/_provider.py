@@ -109,16 +109,30 @@ class _PemExports:
         self._stack = stack
 
     def validate(self) -> list[str]:
-        for output in self._stack.node.find_all():
-            if isinstance(output, cdk.CfnOutput) and output.export_name and self._is_pem(output):
+        # Of a nested stack's PEM, it is the parents that make an export.
+        outermost = self._stack
+        while outermost.nested_stack_parent is not None:
+            outermost = outermost.nested_stack_parent
+        for output in outermost.node.find_all():
+            if isinstance(output, cdk.CfnOutput) and output.export_name and _is_pem(output):
                 cdk.Annotations.of(output).add_warning_v2(
                     "cdk-apigateway-client-certificate:pemExport",
                     f"export {output.export_name!r} is a PEM, which is longer than the 1,024 "
-                    "characters that CloudFormation exports: leave export_name out; other stacks "
-                    "of the app can use pem_encoded_certificate as it is",
+                    f"characters that CloudFormation exports: {_instead_of(output)}",
                 )
         return []
 
-    def _is_pem(self, output: cdk.CfnOutput) -> bool:
-        value = self._stack.resolve(output.value)
-        return isinstance(value, dict) and contract.Attribute.PEM in value.get("Fn::GetAtt", [])
+
+def _is_pem(output: cdk.CfnOutput) -> bool:
+    value = cdk.Stack.of(output).resolve(output.value)
+    attribute = value.get("Fn::GetAtt", [""])[-1] if isinstance(value, dict) else ""
+    return str(attribute).endswith(contract.Attribute.PEM)
+
+
+def _instead_of(output: cdk.CfnOutput) -> str:
+    if output.node.scope is not None and output.node.scope.node.id == "Exports":  # CDK's own
+        return (
+            "what leaves a nested stack is referred to strongly; use publish_to_parameter, or call "
+            "CrossStackReferences.of(nested.nested_stack_resource).produce(ReferenceStrength.WEAK)"
+        )
+    return "leave export_name out; other stacks of the app can use pem_encoded_certificate as it is"

@@ -14,6 +14,7 @@ from constructs import Construct, IConstruct
 
 from . import _provider
 from ._tags import CertificateTags
+from ._weak_reference import weak_reference
 from .lambda_handler import contract
 from .lambda_handler.contract import Attribute, Property
 from .lambda_handler.request import can_be_id
@@ -88,10 +89,7 @@ class _ClientCertificateBase(cdk.Resource):
         stack again when the certificate was replaced. For the same reason, give no output of it
         an `export_name`.
         """
-        pem = self._attribute(Attribute.PEM)
-        if not cdk.Token.is_unresolved(pem):
-            return pem
-        return cdk.Stack.consume_reference(pem, cdk.ReferenceStrength.WEAK)
+        return self._attribute(Attribute.PEM)
 
     @property
     def created_date(self) -> str:
@@ -338,7 +336,8 @@ def _custom_resource(
     )
     # For escape hatches, which look for an L1 here.
     scope.node.default_child = resource.node.default_child
-    return {name: resource.get_att_string(name) for name in Attribute.ALL}
+    attributes = {name: resource.get_att_string(name) for name in Attribute.ALL}
+    return {**attributes, Attribute.PEM: weak_reference(attributes[Attribute.PEM])}
 
 
 def _check_id(construct: IConstruct, client_certificate_id: str) -> None:

@@ -1,0 +1,240 @@
+"""The PEM where it is needed: in other stacks, Regions and accounts, in outputs and parameters."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_ssm as ssm
+from aws_cdk.assertions import Annotations, Match, Template
+
+from cdk_apigateway_client_certificate import ClientCertificate
+from tests.unit.support import CERTIFICATE, Json, of_type, the_only
+
+PARAMETER = "AWS::SSM::Parameter"
+HOME = cdk.Environment(account="1" * 12, region="eu-west-1")
+OTHER_REGION = cdk.Environment(account="1" * 12, region="us-east-1")
+OTHER_ACCOUNT = cdk.Environment(account="2" * 12, region="eu-west-1")
+
+
+class Stack(cdk.Stack):
+    """A stack that keeps what it is told in a parameter."""
+
+    def keep(self, text: str) -> None:
+        ssm.StringParameter(self, "Kept", string_value=text)
+
+
+def kept(template: Json) -> Any:
+    """What the one parameter of a template holds."""
+    return the_only(template, PARAMETER)[1]["Properties"]["Value"]
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Json]:
+    """One PEM, kept in a variable and used everywhere, as people do; by the names of the stacks."""
+    app = cdk.App(outdir=str(tmp_path_factory.mktemp("cdk.out")))
+    home = Stack(app, "Home", env=HOME)
+    certificate = ClientCertificate(home, "Certificate")
+    pem = certificate.pem_encoded_certificate
+    stacks = [
+        home,
+        Stack(app, "Neighbour", env=HOME),
+        Stack(app, "OtherRegion", env=OTHER_REGION),
+        Stack(app, "OtherAccount", env=OTHER_ACCOUNT),
+    ]
+    for stack in stacks:
+        stack.keep(pem)
+    for parent in stacks[:2]:
+        nested = cdk.NestedStack(parent, "Nested")
+        ssm.StringParameter(nested, "Kept", string_value=pem)
+    Stack(app, "Id", env=HOME).keep(certificate.client_certificate_id)
+    assembly = app.synth()
+    folder = Path(assembly.directory)
+    nested_templates = {
+        path.name[: path.name.index("Nested")] + "/Nested": json.loads(path.read_text())
+        for path in folder.glob("*.nested.template.json")
+    }
+    return {stack.stack_name: stack.template for stack in assembly.stacks} | nested_templates
+
+
+@pytest.fixture(scope="module")
+def output(templates: dict[str, Json]) -> str:
+    """The name of the one unexported output that holds the PEM."""
+    certificate, _ = the_only(templates["Home"], CERTIFICATE)
+    pem = {"Value": {"Fn::GetAtt": [certificate, "PemEncodedCertificate"]}}
+    [name] = [name for name, it in templates["Home"]["Outputs"].items() if it == pem]
+    return name
+
+
+def test_at_home_it_is_the_attribute(templates: dict[str, Json]) -> None:
+    certificate, _ = the_only(templates["Home"], CERTIFICATE)
+    assert kept(templates["Home"]) == {"Fn::GetAtt": [certificate, "PemEncodedCertificate"]}
+
+
+def test_a_neighbour_reads_the_output(templates: dict[str, Json], output: str) -> None:
+    assert kept(templates["Neighbour"]) == {
+        "Fn::GetStackOutput": {
+            "StackName": "Home",
+            "Region": "eu-west-1",
+            "OutputName": output,
+        }
+    }
+
+
+def test_another_region_reads_the_output_of_this_one(
+    templates: dict[str, Json], output: str
+) -> None:
+    assert kept(templates["OtherRegion"]) == {
+        "Fn::GetStackOutput": {
+            "StackName": "Home",
+            "Region": "eu-west-1",
+            "OutputName": output,
+        }
+    }
+
+
+def test_another_account_reads_the_output_by_a_role(
+    templates: dict[str, Json], output: str
+) -> None:
+    reference = kept(templates["OtherAccount"])["Fn::GetStackOutput"]
+    [(_, role)] = [
+        (id, it)
+        for id, it in of_type(templates["Home"], "AWS::IAM::Role").items()
+        if "GetStackOutput" in id
+    ]
+    assert reference["RoleArn"]["Fn::Join"][1][-1].endswith(role["Properties"]["RoleName"])
+    assert {**reference, "RoleArn": None} == {
+        "StackName": "Home",
+        "Region": "eu-west-1",
+        "OutputName": output,
+        "RoleArn": None,
+    }
+
+
+def test_nested_stacks_get_it_too(templates: dict[str, Json], output: str) -> None:
+    within = templates["Home/Nested"]
+    [parameter] = within["Parameters"]
+    assert kept(within) == {"Ref": parameter}
+    _, nested = the_only(templates["Home"], "AWS::CloudFormation::Stack")
+    assert nested["Properties"]["Parameters"] == {parameter: kept(templates["Home"])}
+    elsewhere = kept(templates["Neighbour/Nested"])["Fn::GetStackOutput"]
+    assert elsewhere["OutputName"] == output
+
+
+def test_no_pem_is_exported_and_the_id_may_be(templates: dict[str, Json]) -> None:
+    exports = [it["Value"] for it in templates["Home"]["Outputs"].values() if "Export" in it]
+    certificate, _ = the_only(templates["Home"], CERTIFICATE)
+    assert exports == [{"Fn::GetAtt": [certificate, "ClientCertificateId"]}]
+    assert "Fn::ImportValue" in kept(templates["Id"])
+
+
+def test_the_home_is_deployed_first() -> None:
+    app = cdk.App()
+    home, other = Stack(app, "Home"), Stack(app, "Other")
+    other.keep(ClientCertificate(home, "Certificate").pem_encoded_certificate)
+    artifact = app.synth().get_stack_artifact(other.artifact_id)
+    assert "Home" in [dependency.id for dependency in artifact.dependencies]
+
+
+def test_it_crosses_stacks_inside_a_stage_of_the_app() -> None:
+    stage = cdk.Stage(cdk.App(), "Prod")
+    home, other = Stack(stage, "Home"), Stack(stage, "Other")
+    other.keep(ClientCertificate(home, "Certificate").pem_encoded_certificate)
+    reference = kept(Template.from_stack(other).to_json())["Fn::GetStackOutput"]
+    assert reference["StackName"] == "Prod-Home"
+
+
+def test_regions_that_are_not_known_are_an_error_that_says_so() -> None:
+    app = cdk.App()
+    home, other = Stack(app, "Home"), Stack(app, "Other", env=cdk.Environment(region="us-east-1"))
+    other.keep(ClientCertificate(home, "Certificate").pem_encoded_certificate)
+    with pytest.raises(RuntimeError, match="only supported for stacks with an explicit region"):
+        app.synth()
+
+
+def test_an_export_name_on_the_pem_is_warned_of_and_on_the_id_it_is_not() -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    certificate = ClientCertificate(stack, "Certificate")
+    looked_up = ClientCertificate.from_client_certificate_id(stack, "LookedUp", "abc123")
+    for name, value in {
+        "Pem": certificate.pem_encoded_certificate,
+        "LookedUpPem": looked_up.pem_encoded_certificate,
+        "Id": certificate.client_certificate_id,
+    }.items():
+        cdk.CfnOutput(stack, name, value=value, export_name=name)
+    cdk.CfnOutput(stack, "Unexported", value=certificate.pem_encoded_certificate)
+    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("is a PEM"))
+    assert sorted(warning.id for warning in found) == ["/Stack/LookedUpPem", "/Stack/Pem"]
+    [message] = {str(it.entry.data) for it in found if it.id == "/Stack/Pem"}
+    assert message.startswith(
+        "export 'Pem' is a PEM, which is longer than the 1,024 characters that CloudFormation "
+        "exports: leave export_name out;"
+    )
+
+
+@pytest.fixture
+def out_of_a_nested_stack() -> tuple[cdk.NestedStack, Stack]:
+    """A nested stack, and one beside its parent that uses the PEM of the nested one."""
+    app = cdk.App()
+    nested = cdk.NestedStack(cdk.Stack(app, "Parent"), "Nested")
+    other = Stack(app, "Other")
+    other.keep(ClientCertificate(nested, "Certificate").pem_encoded_certificate)
+    return nested, other
+
+
+def test_what_leaves_a_nested_stack_is_exported_and_warned_of(
+    out_of_a_nested_stack: tuple[cdk.NestedStack, Stack],
+) -> None:
+    # aws-cdk-lib forgets there that the reference is weak.
+    nested, _ = out_of_a_nested_stack
+    parent = nested.nested_stack_parent
+    assert parent is not None
+    [warning] = Annotations.from_stack(parent).find_warning(
+        "*", Match.string_like_regexp("is a PEM")
+    )
+    assert "use publish_to_parameter, or call CrossStackReferences.of(" in str(warning.entry.data)
+
+
+def test_what_the_warning_tells_to_call_helps(
+    out_of_a_nested_stack: tuple[cdk.NestedStack, Stack],
+) -> None:
+    nested, other = out_of_a_nested_stack
+    parent, resource = nested.nested_stack_parent, nested.nested_stack_resource
+    assert parent is not None
+    assert resource is not None
+    cdk.CrossStackReferences.of(resource).produce(cdk.ReferenceStrength.WEAK)
+    Annotations.from_stack(parent).has_no_warning("*", Match.string_like_regexp("is a PEM"))
+    assert kept(Template.from_stack(other).to_json())["Fn::GetStackOutput"]
+
+
+def test_a_pem_that_is_known_stays_as_it_is() -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    for id, pem in {"Text": "-----BEGIN", "Token": cdk.Fn.import_value("pem")}.items():
+        known = ClientCertificate.from_client_certificate_attributes(
+            stack, id, client_certificate_id="abc123", pem_encoded_certificate=pem
+        )
+        assert known.pem_encoded_certificate == pem
+
+
+def test_a_parameter_holds_the_pem_and_can_be_read_by_its_grant() -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    certificate = ClientCertificate(stack, "Certificate")
+    parameter = certificate.publish_to_parameter("/path/to/pem")
+    ClientCertificate.from_client_certificate_id(stack, "Read", "abc123").publish_to_parameter("/b")
+    user = cdk.aws_iam.User(stack, "User")
+    parameter.grant_read(user)
+    template = Template.from_stack(stack).to_json()
+    found = of_type(template, PARAMETER)
+    properties = {it["Properties"]["Name"]: it["Properties"] for it in found.values()}
+    assert properties["/path/to/pem"] == {
+        "Name": "/path/to/pem",
+        "Type": "String",
+        "Description": "PEM of the API Gateway client certificate Stack/Certificate",
+        "Value": {
+            "Fn::GetAtt": [the_only(template, CERTIFICATE)[0], "PemEncodedCertificate"],
+        },
+    }
+    assert properties["/b"]["Value"]["Fn::GetAtt"][1] == "PemEncodedCertificate"
+    assert stack.resolve(parameter.parameter_name)["Ref"] in found
+    assert of_type(template, "AWS::IAM::Policy")
