@@ -60,7 +60,7 @@ class Fault:
 
     `commit`: the request takes effect first. `response` None: the connection is reset instead.
     `hang`: seconds before the end, cut short when the fake stops. `do`: called first of all, after
-    the commit. `drip`: seconds before each further byte of the body, so that no single read is slow.
+    the commit. `drip`: seconds before each byte of the body, so that no single read is slow.
     """
 
     method: str
