@@ -4,11 +4,17 @@ import signal
 import sys
 from types import FrameType
 
+from local_aws import LocalAwsError
+from local_aws.cdk import CdkError
+
 from .demo import DemoError, run
+
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in INTERRUPTS:
+        signal.signal(number, _interrupt)
     try:
         run()
     except KeyboardInterrupt:
@@ -16,7 +22,8 @@ def main() -> None:
     except Exception as error:
         # One line: what follows in a message is a log.
         cause = str(error).splitlines()[0] if str(error) else repr(error)
-        sys.exit(f"demo failed: {cause if isinstance(error, DemoError) else _named(error, cause)}")
+        told = isinstance(error, DemoError | CdkError | LocalAwsError)
+        sys.exit(f"demo failed: {cause if told else _named(error, cause)}")
 
 
 def _named(error: Exception, cause: str) -> str:
@@ -24,6 +31,9 @@ def _named(error: Exception, cause: str) -> str:
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    # A second Ctrl-C, out of impatience, must not break off the cleaning up.
+    for number in INTERRUPTS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes
 
 from local_aws import LocalAws
 from local_aws.cdk import run_cdk
-from local_aws.settings import ACCOUNT, issue_server_certificate
+from local_aws.settings import ACCOUNT
 
-from .backend import GREETING, Backend
+from .backend import GREETING, Backend, rest_api, server_certificate
 
 STACK: Final = "ClientCertificate"
 TOOLKIT: Final = "CDKToolkit"
@@ -32,7 +32,7 @@ def run() -> None:
 
     with tempfile.TemporaryDirectory(prefix="demo-") as name:
         folder = Path(name)
-        authority, certificate, key = _server_certificate(folder)
+        authority, certificate, key = server_certificate(folder)
         step("starting an AWS account on this machine")
         with LocalAws(trust=authority) as aws:
             _check_local(aws)
@@ -52,17 +52,6 @@ def run() -> None:
             _cdk(aws, folder, "destroy", "--force")
             _check_empty(aws)
     step("done: nothing is left but the CDK's own toolkit stack, and that is gone with the account")
-
-
-def _server_certificate(folder: Path) -> tuple[Path, Path, Path]:
-    issued = issue_server_certificate()
-    paths = folder / "authority.pem", folder / "backend.pem", folder / "backend.key"
-    for path, content in zip(
-        paths, (issued.authority, issued.certificate, issued.private_key), strict=True
-    ):
-        path.touch(mode=0o600)
-        path.write_bytes(content)
-    return paths
 
 
 def _check_local(aws: LocalAws) -> None:
@@ -112,7 +101,7 @@ def _prove(aws: LocalAws, backend: Backend, certificate_id: str) -> None:
         "other": other["clientCertificateId"],
         "none": None,
     }
-    api_id = _rest_api(gateway, backend.url, stages)
+    api_id = rest_api(gateway, backend.url, stages)
     for stage, presented in stages.items():
         status, body = aws.invoke(api_id, stage)
         answered = status == 200 and body == GREETING
@@ -126,23 +115,6 @@ def _prove(aws: LocalAws, backend: Backend, certificate_id: str) -> None:
     gateway.delete_client_certificate(clientCertificateId=other["clientCertificateId"])
 
 
-def _rest_api(gateway: Any, url: str, stages: dict[str, str | None]) -> str:
-    """An API whose root passes on to the URL, with stages that present these certificates."""
-    api_id: str = gateway.create_rest_api(name="demo")["id"]
-    root = gateway.get_resources(restApiId=api_id)["items"][0]["id"]
-    method = {"restApiId": api_id, "resourceId": root, "httpMethod": "GET"}
-    gateway.put_method(**method, authorizationType="NONE")
-    gateway.put_integration(**method, type="HTTP_PROXY", integrationHttpMethod="GET", uri=url)
-    deployment = gateway.create_deployment(restApiId=api_id)["id"]
-    for name, certificate_id in stages.items():
-        gateway.create_stage(restApiId=api_id, stageName=name, deploymentId=deployment)
-        if certificate_id:
-            # CreateStage does not take the certificate; UpdateStage does.
-            change = {"op": "replace", "path": "/clientCertificateId", "value": certificate_id}
-            gateway.update_stage(restApiId=api_id, stageName=name, patchOperations=[change])
-    return api_id
-
-
 def _check_changed(aws: LocalAws, before: dict[str, str], after: dict[str, str]) -> None:
     id = before["ClientCertificateId"]
     live = aws.client("apigateway").get_client_certificate(clientCertificateId=id)
@@ -154,8 +126,16 @@ def _check_changed(aws: LocalAws, before: dict[str, str], after: dict[str, str])
 
 
 def _check_empty(aws: LocalAws) -> None:
-    """Nothing is left in the account but what `cdk bootstrap` made."""
-    left = {
+    left = left_in(aws)
+    for kind, found in left.items():
+        if found:
+            raise DemoError(f"left behind after cdk destroy: {kind}: {found}")
+    print(f"          no {', '.join(left)} left")
+
+
+def left_in(aws: LocalAws) -> dict[str, list[Any]]:
+    """What the account holds besides what `cdk bootstrap` made, by kind."""
+    return {
         "client certificates": aws.client("apigateway").get_client_certificates().get("items"),
         "functions": aws.client("lambda").list_functions()["Functions"],
         "log groups": aws.client("logs").describe_log_groups()["logGroups"],
@@ -165,7 +145,3 @@ def _check_empty(aws: LocalAws) -> None:
             if stack["StackName"] != TOOLKIT
         ],
     }
-    for kind, found in left.items():
-        if found:
-            raise DemoError(f"left behind after cdk destroy: {kind}: {found}")
-    print(f"          no {', '.join(left)} left")

@@ -13,6 +13,7 @@ from .local import LocalAws
 __all__ = ["CdkError", "run_cdk"]
 
 _ROOT = Path(__file__).resolve().parent.parent
+_CDK = _ROOT / "node_modules/.bin/cdk"
 
 
 class CdkError(Exception):
@@ -28,14 +29,14 @@ def run_cdk(aws: LocalAws, *arguments: str, folder: Path = _ROOT) -> str:
 
     Whatever ends this process's wait, an interrupt say, ends the CLI and all that it started.
     """
-    tools = [Path(sys.executable).parent, _ROOT / "node_modules/.bin"]
-    environment = aws.environment | {
-        "PATH": os.pathsep.join([*map(str, tools), aws.environment["PATH"]])
-    }
+    if not _CDK.exists():
+        raise CdkError(arguments[0], "the CDK CLI is not installed: run make install")
+    # First the Node that the CLI runs on, and the Python of the app.
+    path = os.pathsep.join([str(Path(sys.executable).parent), aws.environment["PATH"]])
     process = subprocess.Popen(
-        ["cdk", *arguments, "--no-color", "--progress", "events"],
+        [str(_CDK), *arguments, "--no-color", "--progress", "events"],
         cwd=folder,
-        env=environment,
+        env={**aws.environment, "PATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
