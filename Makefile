@@ -67,4 +67,5 @@ node_modules/.installed: .venv/.installed package.json package-lock.json .npmrc
 	@rm -f $@
 	@echo "installing the pinned CDK CLI into node_modules"
 	@npm ci --loglevel=error >/dev/null
+	@ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk  # for a shell that activates .venv
 	@touch $@
