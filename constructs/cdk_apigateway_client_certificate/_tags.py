@@ -1,7 +1,7 @@
 """A certificate's tags: its own, those of `Tags.of(…)`, and its stack's."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import aws_cdk as cdk
 import jsii
@@ -9,6 +9,9 @@ from constructs import Construct, IValidation
 
 from .lambda_handler import contract
 from .lambda_handler.tags import outside_documented_characters, violation
+
+_BELOW_ALL_OTHERS: Final = 0
+"""A priority: arguments have 50, aspects 100 and more."""
 
 
 class CertificateTags:
@@ -22,17 +25,15 @@ class CertificateTags:
         if broken := violation(_known(tags)):
             raise ValueError(f"{certificate.node.path}: {broken}")
         self.manager = cdk.TagManager(cdk.TagType.MAP, contract.RESOURCE_TYPE, dict(tags))
+        for key, value in _stack_tags(certificate).items():
+            self.manager.set_tag(key, value, _BELOW_ALL_OTHERS)
         self._certificate = certificate
         self.rendered = cdk.Lazy.any(_Rendered(self))
         certificate.node.add_validation(_Validation(self))
 
     def final(self) -> dict[str, str]:
-        """The tags as they are deployed, by key, so that their order is no change.
-
-        CloudFormation puts a stack's tags on native resources only, so they are merged in here.
-        """
-        stack_tags = cdk.Stack.of(self._certificate).tags.tag_values()
-        return dict(sorted({**stack_tags, **self.manager.tag_values()}.items()))
+        """The tags as they are deployed, by key, so that their order is no change."""
+        return dict(sorted(self.manager.tag_values().items()))
 
     def errors(self) -> list[str]:
         """What API Gateway would refuse; and a warning for each tag that it may."""
@@ -46,6 +47,20 @@ class CertificateTags:
                 )
         broken = violation(known)
         return [broken] if broken else []
+
+
+def _stack_tags(certificate: Construct) -> dict[str, str]:
+    """The tags that CloudFormation would put on a native resource, but not on a custom one.
+
+    Read before the aspects run: theirs reach certificate and stack alike, and only in the
+    certificate's own tag manager do their exclusions and removals count.
+    """
+    stack: cdk.Stack | None = cdk.Stack.of(certificate)
+    tags: dict[str, str] = {}
+    while stack is not None:
+        tags = {**stack.tags.tag_values(), **tags}
+        stack = stack.nested_stack_parent
+    return tags
 
 
 def _known(tags: Mapping[str, str]) -> dict[str, str]:

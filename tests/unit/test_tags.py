@@ -1,0 +1,209 @@
+"""Tags from everywhere that CDK lets them come from, and the rules that they are held to."""
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Annotations, Match, Template
+
+from cdk_apigateway_client_certificate import ClientCertificate
+from tests.unit.support import CERTIFICATE, of_type, the_only
+
+
+def tags_of(stack: cdk.Stack) -> dict[str, str] | None:
+    """What the template says of the one certificate of a stack; None where it says nothing."""
+    _, certificate = the_only(Template.from_stack(stack).to_json(), CERTIFICATE)
+    tags = certificate["Properties"].get("Tags")
+    return None if tags is None else {tag["Key"]: tag["Value"] for tag in tags}
+
+
+@pytest.fixture
+def app() -> cdk.App:
+    return cdk.App()
+
+
+@pytest.fixture
+def stack(app: cdk.App) -> cdk.Stack:
+    return cdk.Stack(app, "Stack")
+
+
+@pytest.fixture
+def certificate(stack: cdk.Stack) -> ClientCertificate:
+    return ClientCertificate(stack, "Certificate", tags={"own": "own"})
+
+
+def test_tags_of_app_stack_and_construct_reach_the_certificate(
+    app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate
+) -> None:
+    cdk.Tags.of(app).add("app", "a")
+    cdk.Tags.of(stack).add("stack", "s")
+    cdk.Tags.of(certificate).add("construct", "c")
+    assert tags_of(stack) == {"app": "a", "construct": "c", "own": "own", "stack": "s"}
+
+
+def test_the_nearer_scope_wins(
+    app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate
+) -> None:
+    for scope, value in ((certificate, "certificate"), (stack, "stack"), (app, "app")):
+        cdk.Tags.of(scope).add("who", value)
+    assert tags_of(stack) == {"own": "own", "who": "certificate"}
+
+
+def test_an_aspect_wins_over_the_argument_as_for_every_taggable_resource(
+    app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate
+) -> None:
+    cdk.Tags.of(app).add("own", "app")
+    assert tags_of(stack) == {"own": "app"}
+
+
+def test_a_priority_decides_before_the_distance(
+    app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate
+) -> None:
+    cdk.Tags.of(app).add("who", "app", priority=300)
+    cdk.Tags.of(certificate).add("who", "certificate")
+    cdk.Tags.of(app).add("own", "app", priority=10)  # below what an argument has
+    assert tags_of(stack) == {"own": "own", "who": "app"}
+
+
+def test_tags_are_removed(app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate) -> None:
+    cdk.Tags.of(app).add("who", "app")
+    cdk.Tags.of(certificate).remove("who")
+    cdk.Tags.of(certificate).remove("own", priority=300)
+    assert tags_of(stack) is None
+
+
+def test_the_resource_type_can_be_excluded_and_included(
+    app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate
+) -> None:
+    tags = cdk.Tags.of(app)
+    tags.add("excluded", "x", exclude_resource_types=[CERTIFICATE])
+    tags.add("others", "x", include_resource_types=["AWS::IAM::Role"])
+    tags.add("included", "x", include_resource_types=[CERTIFICATE])
+    cdk.Tags.of(stack).remove("included", exclude_resource_types=[CERTIFICATE])
+    assert tags_of(stack) == {"included": "x", "own": "own"}
+    _, role = the_only(Template.from_stack(stack).to_json(), "AWS::IAM::Role")
+    assert [tag["Key"] for tag in role["Properties"]["Tags"]] == ["excluded", "others"]
+
+
+def test_the_tags_of_a_stack_reach_the_certificate_and_its_own_win(app: cdk.App) -> None:
+    stack = cdk.Stack(app, "Stack", tags={"stack": "s", "own": "stack"})
+    ClientCertificate(stack, "Certificate", tags={"own": "own"})
+    assert tags_of(stack) == {"own": "own", "stack": "s"}
+
+
+def test_a_nested_stack_takes_the_tags_of_its_parents(app: cdk.App) -> None:
+    # As CloudFormation hands a stack's tags to the stacks that are nested in it.
+    parent = cdk.Stack(app, "Parent", tags={"parent": "p", "who": "parent"})
+    nested = cdk.NestedStack(parent, "Nested")
+    cdk.Tags.of(nested).add("who", "nested")
+    ClientCertificate(nested, "Certificate")
+    assert tags_of(nested) == {"parent": "p", "who": "nested"}
+
+
+def test_a_tag_of_the_stack_can_be_removed_from_the_certificate(app: cdk.App) -> None:
+    stack = cdk.Stack(app, "Stack", tags={"stack": "s"})
+    certificate = ClientCertificate(stack, "Certificate")
+    cdk.Tags.of(certificate).remove("stack")
+    assert tags_of(stack) is None
+
+
+def test_a_lookup_takes_no_tags(app: cdk.App, stack: cdk.Stack) -> None:
+    cdk.Tags.of(app).add("who", "app")
+    ClientCertificate.from_client_certificate_id(stack, "LookedUp", "abc123")
+    _, found = the_only(Template.from_stack(stack).to_json(), f"{CERTIFICATE}Lookup")
+    assert "Tags" not in found["Properties"]
+
+
+def test_the_order_of_tags_is_no_change() -> None:
+    texts = []
+    for keys in ("bac", "cab"):
+        stack = cdk.Stack(cdk.App(), "Stack")
+        certificate = ClientCertificate(stack, "Certificate", tags=dict.fromkeys(keys, "x"))
+        for key in keys:
+            cdk.Tags.of(certificate).add(key.upper(), "x")
+        _, found = the_only(Template.from_stack(stack).to_json(), CERTIFICATE)
+        texts.append(found["Properties"]["Tags"])
+    assert texts[0] == texts[1]
+    assert [tag["Key"] for tag in texts[0]] == ["A", "B", "C", "a", "b", "c"]
+
+
+def test_tags_that_are_changed_afterwards_in_the_callers_dict_are_not_taken(
+    stack: cdk.Stack,
+) -> None:
+    tags = {"a": "1"}
+    ClientCertificate(stack, "Certificate", tags=tags)
+    tags["b"] = "2"
+    assert tags_of(stack) == {"a": "1"}
+
+
+def test_tokens_are_left_to_the_deploy(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+    cdk.Tags.of(certificate).add("region", cdk.Aws.REGION)
+    assert tags_of(stack) == {"own": "own", "region": {"Ref": "AWS::Region"}}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("aws:x", "v", "tag key 'aws:x' starts with 'aws:'"),
+        ("AWS:x", "v", "tag key 'AWS:x' starts with 'aws:'"),
+        ("k" * 129, "v", "has 129 characters"),
+        ("k", "v" * 257, "value of tag 'k' has 257 characters"),
+        ("client-certificate:request-id", "v", "which this resource uses: rename it"),
+        ("k", "naïve", "has characters that a tag cannot hold"),
+        ("k;", "v", "has characters that a tag cannot hold"),
+    ],
+)
+def test_what_aspects_bring_is_checked_when_the_app_is_synthesized(
+    app: cdk.App,
+    stack: cdk.Stack,
+    certificate: ClientCertificate,
+    key: str,
+    value: str,
+    message: str,
+) -> None:
+    cdk.Tags.of(app).add(key, value, include_resource_types=[CERTIFICATE])
+    with pytest.raises(RuntimeError, match="Stack/Certificate") as error:
+        app.synth()
+    assert message in str(error.value)
+
+
+def test_the_count_is_of_all_tags_wherever_they_come_from(app: cdk.App) -> None:
+    full, overfull = (cdk.Stack(app, id, tags={"stack": "s"}) for id in ("Full", "Overfull"))
+    for stack in (full, overfull):
+        certificate = ClientCertificate(stack, "It", tags={f"k{n}": "" for n in range(45)})
+        cdk.Tags.of(certificate).add("aspect", "a")
+    cdk.Tags.of(overfull).add("one", "more")
+    with pytest.raises(RuntimeError, match="Overfull/It") as error:
+        app.synth()
+    assert "too many tags: 48; a client certificate takes 50" in str(error.value)
+    assert "Full/It" not in str(error.value).replace("Overfull/It", "")
+
+
+def test_the_characters_that_aws_takes_in_general_are_warned_of_and_deployed(
+    app: cdk.App, stack: cdk.Stack
+) -> None:
+    certificate = ClientCertificate(stack, "Certificate", tags={"Owner": "Team A"})
+    cdk.Tags.of(app).add("mail", "a@b.example", include_resource_types=[CERTIFICATE])
+    cdk.Tags.of(certificate).add("safe", "aZ09+-=._:/")
+    assert tags_of(stack) == {"Owner": "Team A", "mail": "a@b.example", "safe": "aZ09+-=._:/"}
+    warnings = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("^tag "))
+    assert {warning.id for warning in warnings} == {"/Stack/Certificate"}
+    assert sorted(str(warning.entry.data).partition(" has ")[0] for warning in warnings) == [
+        "tag 'Owner' = 'Team A'",
+        "tag 'mail' = 'a@b.example'",
+    ]
+
+
+def test_the_warning_can_be_acknowledged(stack: cdk.Stack) -> None:
+    certificate = ClientCertificate(stack, "Certificate", tags={"Owner": "Team A"})
+    cdk.Annotations.of(certificate).acknowledge_warning(
+        "cdk-apigateway-client-certificate:tagCharacters"
+    )
+    Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("^tag "))
+
+
+def test_certificates_of_a_stack_do_not_share_their_tags(stack: cdk.Stack) -> None:
+    for name in ("One", "Two"):
+        cdk.Tags.of(ClientCertificate(stack, name, tags={"own": name})).add("who", name)
+    found = of_type(Template.from_stack(stack).to_json(), CERTIFICATE)
+    assert [it["Properties"]["Tags"] for it in found.values()] == [
+        [{"Key": "own", "Value": name}, {"Key": "who", "Value": name}] for name in ("One", "Two")
+    ]
