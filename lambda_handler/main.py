@@ -4,10 +4,13 @@ This module imports the standard library only and guards its import of the rest,
 package that cannot be imported is answered: CloudFormation would otherwise wait for an hour.
 """
 
+import contextlib
 import http.client
 import json
 import logging
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -154,10 +157,20 @@ def _put(url: SplitResult, body: bytes, timeout: float) -> int:
     connection = http.client.HTTPSConnection(
         url.hostname or "", url.port, timeout=timeout, context=ssl.create_default_context()
     )
+    # The time-out bounds each wait for the network; this bounds the whole, should bytes drip in.
+    end = threading.Timer(timeout, _hang_up, [connection])
+    end.daemon = True
+    end.start()
     try:
         target = urlunsplit(("", "", url.path or "/", url.query, ""))
         # The URL is signed for an empty content type.
         connection.request("PUT", target, body, {"Content-Type": ""})
         return connection.getresponse().status
     finally:
+        end.cancel()
         connection.close()
+
+
+def _hang_up(connection: http.client.HTTPSConnection) -> None:
+    with contextlib.suppress(OSError, AttributeError):  # not connected yet, or not any more
+        connection.sock.shutdown(socket.SHUT_RDWR)

@@ -131,7 +131,7 @@ class FakeApiGateway:
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -205,8 +205,8 @@ def _json(document: Any) -> Response:
 class FakeCloudFormation:
     """A real HTTPS ResponseURL. `answers` holds each accepted body, `tries` each attempt.
 
-    `script`: what the next tries get: an HTTP status, "reset" or "hang", or a function that is
-    called before a reset; then always 200.
+    `script`: what the next tries get: an HTTP status, "reset", "hang" or "drip" (headers without
+    end, byte by byte), or a function that is called before a reset; then always 200.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -231,6 +231,9 @@ class FakeCloudFormation:
                 if outcome == "hang":
                     fake._stopped.wait(60)
                     return
+                if outcome == "drip":
+                    while not fake._stopped.wait(0.1):
+                        self.wfile.write(b"H")
                 if callable(outcome):
                     outcome()
                     return _reset(self.connection)
@@ -252,7 +255,7 @@ class FakeCloudFormation:
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -44,6 +44,13 @@ def test_row_22_a_response_url_that_hangs_is_tried_again(aws: World, here: InPro
     assert len(aws.cloudformation.tries) == 4
 
 
+def test_row_22_a_response_url_that_drips_is_tried_again(aws: World, here: InProcess) -> None:
+    """Each byte comes in time, the last one never: no wait for the network is too long."""
+    aws.cloudformation.script = ["drip"]
+    created(aws, here)
+    assert len(aws.cloudformation.tries) == 2
+
+
 def test_row_22_an_answer_that_cannot_be_delivered_raises_and_the_redelivery_agrees(
     aws: World, here: InProcess
 ) -> None:
