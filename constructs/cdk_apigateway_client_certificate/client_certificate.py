@@ -10,7 +10,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.interfaces import aws_apigateway as interfaces
-from constructs import Construct, IConstruct
+from constructs import Construct, IConstruct, IValidation
 
 from . import _provider
 from ._tags import CertificateTags
@@ -207,11 +207,9 @@ class ClientCertificate(_ClientCertificateBase):
         if adopt_client_certificate_id is not None:
             _check_id(self, adopt_client_certificate_id)
             if removal_policy is not cdk.RemovalPolicy.RETAIN:
-                raise ValueError(
-                    f"{self.node.path}: client certificate {adopt_client_certificate_id!r} is "
-                    f"adopted with {removal_policy}, so that the rollback of a deploy would delete "
-                    "it: adopt with removal_policy=RemovalPolicy.RETAIN"
-                )
+                broken = _not_retained(adopt_client_certificate_id, removal_policy)
+                raise ValueError(f"{self.node.path}: {broken}")
+            self.node.add_validation(_AdoptedIsRetained(self, adopt_client_certificate_id))
         self._tags = CertificateTags(self, tags or {})
         properties = {
             Property.DESCRIPTION: description,
@@ -338,6 +336,32 @@ def _custom_resource(
     scope.node.default_child = resource.node.default_child
     attributes = {name: resource.get_att_string(name) for name in Attribute.ALL}
     return {**attributes, Attribute.PEM: weak_reference(attributes[Attribute.PEM])}
+
+
+@jsii.implements(IValidation)
+class _AdoptedIsRetained:
+    """Holds what is adopted to `RETAIN` when all aspects have run: some set other policies."""
+
+    def __init__(self, certificate: IConstruct, client_certificate_id: str) -> None:
+        self._certificate = certificate
+        self._id = client_certificate_id
+
+    def validate(self) -> list[str]:
+        resource = self._certificate.node.default_child
+        assert isinstance(resource, cdk.CfnResource)
+        options = resource.cfn_options
+        return [
+            _not_retained(self._id, policy)
+            for policy in {options.deletion_policy, options.update_replace_policy}
+            if policy is not cdk.CfnDeletionPolicy.RETAIN
+        ]
+
+
+def _not_retained(client_certificate_id: str, policy: object) -> str:
+    return (
+        f"client certificate {client_certificate_id!r} is adopted with {policy}, so that the "
+        "rollback of a deploy would delete it: adopt with removal_policy=RemovalPolicy.RETAIN"
+    )
 
 
 def _check_id(construct: IConstruct, client_certificate_id: str) -> None:

@@ -1,0 +1,157 @@
+"""Stages that present a certificate, however they are told to."""
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk.assertions import Template
+
+from cdk_apigateway_client_certificate import ClientCertificate, IClientCertificate
+from tests.unit.support import CERTIFICATE, Json, the_only
+
+STAGE = "AWS::ApiGateway::Stage"
+
+
+@pytest.fixture
+def stack() -> cdk.Stack:
+    return cdk.Stack(cdk.App(), "Stack")
+
+
+@pytest.fixture
+def certificate(stack: cdk.Stack) -> ClientCertificate:
+    return ClientCertificate(stack, "Certificate")
+
+
+def rest_api(stack: cdk.Stack, **options: object) -> apigateway.RestApi:
+    api = apigateway.RestApi(stack, "Api", cloud_watch_role=False, **options)
+    api.root.add_method("GET", apigateway.HttpIntegration("https://backend.example.com/"))
+    return api
+
+
+def l1_stage(stack: cdk.Stack, **properties: object) -> apigateway.CfnStage:
+    return apigateway.CfnStage(stack, "Stage", rest_api_id="abc", stage_name="v1", **properties)
+
+
+def presented(stack: cdk.Stack) -> Json:
+    """What the one stage of the template presents."""
+    _, stage = the_only(Template.from_stack(stack).to_json(), STAGE)
+    found: Json = stage["Properties"]["ClientCertificateId"]
+    return found
+
+
+def id_of(stack: cdk.Stack) -> Json:
+    """The reference to the one certificate: with it, CloudFormation knows the order too."""
+    certificate, _ = the_only(Template.from_stack(stack).to_json(), CERTIFICATE)
+    return {"Fn::GetAtt": [certificate, "ClientCertificateId"]}
+
+
+def test_a_deployment_stage_presents_it(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+    certificate.attach_to(rest_api(stack).deployment_stage)
+    assert presented(stack) == id_of(stack)
+
+
+def test_a_stage_of_its_own_presents_it(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+    deployment = apigateway.Deployment(stack, "Deployment", api=rest_api(stack, deploy=False))
+    certificate.attach_to(apigateway.Stage(stack, "Stage", deployment=deployment))
+    assert presented(stack) == id_of(stack)
+
+
+def test_an_l1_stage_presents_it(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+    certificate.attach_to(l1_stage(stack))
+    assert presented(stack) == id_of(stack)
+
+
+def test_stage_options_take_its_id(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+    options = apigateway.StageOptions(client_certificate_id=certificate.client_certificate_id)
+    rest_api(stack, deploy_options=options)
+    assert presented(stack) == id_of(stack)
+
+
+def test_an_l1_stage_takes_the_certificate_itself(
+    stack: cdk.Stack, certificate: ClientCertificate
+) -> None:
+    l1_stage(stack, client_certificate_id=certificate)
+    assert presented(stack) == id_of(stack)
+
+
+def test_an_l1_stage_takes_an_imported_certificate_itself(stack: cdk.Stack) -> None:
+    known = ClientCertificate.from_client_certificate_attributes(
+        stack, "Known", client_certificate_id="abc123"
+    )
+    l1_stage(stack, client_certificate_id=known)
+    assert presented(stack) == "abc123"
+
+
+def test_what_is_looked_up_can_be_attached(stack: cdk.Stack) -> None:
+    found: IClientCertificate = ClientCertificate.from_client_certificate_id(
+        stack, "LookedUp", "abc123"
+    )
+    found.attach_to(l1_stage(stack))
+    # Through the lookup: so a deploy fails, and says why, before the stage is touched.
+    lookup, _ = the_only(Template.from_stack(stack).to_json(), f"{CERTIFICATE}Lookup")
+    assert presented(stack) == {"Fn::GetAtt": [lookup, "ClientCertificateId"]}
+
+
+def test_a_stage_in_another_stack_presents_it() -> None:
+    app = cdk.App()
+    certificate = ClientCertificate(cdk.Stack(app, "Home"), "Certificate")
+    other = cdk.Stack(app, "Other")
+    certificate.attach_to(l1_stage(other))
+    # Strongly: CloudFormation then refuses to take away what the stage still presents.
+    assert "Fn::ImportValue" in presented(other)
+
+
+def test_one_certificate_serves_many_stages(
+    stack: cdk.Stack, certificate: ClientCertificate
+) -> None:
+    for name in ("One", "Two"):
+        certificate.attach_to(apigateway.CfnStage(stack, name, rest_api_id="abc", stage_name=name))
+    template = Template.from_stack(stack)
+    template.all_resources_properties(STAGE, {"ClientCertificateId": id_of(stack)})
+    template.resource_count_is(STAGE, 2)
+
+
+def test_attaching_twice_is_as_once(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+    stage = rest_api(stack).deployment_stage
+    certificate.attach_to(stage)
+    certificate.attach_to(stage)
+    l1 = stage.node.default_child
+    assert isinstance(l1, apigateway.CfnStage)
+    certificate.attach_to(l1)
+    assert presented(stack) == id_of(stack)
+
+
+def test_a_stage_that_was_given_it_otherwise_can_be_attached_to(
+    stack: cdk.Stack, certificate: ClientCertificate
+) -> None:
+    certificate.attach_to(l1_stage(stack, client_certificate_id=certificate))
+    assert presented(stack) == id_of(stack)
+
+
+def test_a_second_certificate_is_refused_by_both_paths(
+    stack: cdk.Stack, certificate: ClientCertificate
+) -> None:
+    stage = l1_stage(stack)
+    certificate.attach_to(stage)
+    with pytest.raises(ValueError, match="presents client certificate") as error:
+        ClientCertificate(stack, "Second").attach_to(stage)
+    assert str(error.value).startswith("Stack/Second: stage 'Stack/Stage' presents")
+    assert str(error.value).endswith("already, and a stage presents one: remove either")
+
+
+def test_a_certificate_that_was_written_down_is_not_overwritten(
+    stack: cdk.Stack, certificate: ClientCertificate
+) -> None:
+    with pytest.raises(ValueError, match="presents client certificate 'abc123' already"):
+        certificate.attach_to(l1_stage(stack, client_certificate_id="abc123"))
+
+
+def test_an_imported_stage_is_refused(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+    imported = apigateway.Stage.from_stage_attributes(
+        stack,
+        "Imported",
+        stage_name="v1",
+        rest_api=apigateway.RestApi.from_rest_api_id(stack, "ImportedApi", "abc"),
+    )
+    with pytest.raises(ValueError, match="was imported and cannot be changed here") as error:
+        certificate.attach_to(imported)
+    assert "Stack/Certificate: stage 'Stack/Imported'" in str(error.value)
