@@ -5,7 +5,6 @@ and a physical ID. Everything else about it that could lose an answer or send tw
 in `OneAnswer`, with the reason at each.
 """
 
-import json
 import os
 import queue
 import threading
@@ -18,11 +17,6 @@ from . import certificate, log
 from .api_gateway import CALL_SECONDS, ApiGateway, make_client
 from .log import Log
 from .request import placeholder, read
-
-MAX_REASON: Final = 1000
-"""Characters of a Reason as it is sent; CloudFormation's events show about as many."""
-MAX_RESPONSE: Final = 4096
-"""Bytes of a response. Source: CloudFormation user guide, "Custom resource response objects"."""
 
 log.configure()
 CLIENT: Final = make_client(CALL_SECONDS)
@@ -131,31 +125,15 @@ class OneAnswer(CfnResource):
         """Keep the first answer and send nothing: `main` delivers it.
 
         crhelper takes a 403 or 503 for delivered, waits without a time-out, cuts off the beginning
-        of a long reason, and sends what CloudFormation refuses for its length.
+        of a long reason, and sends what CloudFormation refuses for its length. `main` does not,
+        and can do so even when this module cannot be imported.
         """
-        if self.answer:
-            return
-        self.answer = {
+        self.answer = self.answer or {
             "Status": status or self.Status,
-            "Reason": shorten(reason or self.Reason),
+            "Reason": reason or self.Reason,
             "PhysicalResourceId": self.PhysicalResourceId,
             "StackId": self.StackId,
             "RequestId": self.RequestId,
             "LogicalResourceId": self.LogicalResourceId,
             "Data": self.Data,
         }
-        length = len(json.dumps(self.answer))
-        if length > MAX_RESPONSE:
-            # FAILED with the real ID, so that the rollback deletes the certificate.
-            self.answer |= {
-                "Status": FAILED,
-                "Reason": f"the response has {length} bytes: CloudFormation takes {MAX_RESPONSE}",
-                "Data": {},
-            }
-
-
-def shorten(reason: str) -> str:
-    """Keep the beginning of a reason, which says the most; its length counts as sent, escaped."""
-    while len(json.dumps(reason)) > MAX_REASON:
-        reason = reason[: min(len(reason) - 1, MAX_REASON) * 9 // 10] + "…"
-    return reason

@@ -37,7 +37,10 @@ _REQUEST_TYPES: Final = ("Create", "Update", "Delete")
 _ENVELOPE: Final = ("StackId", "RequestId", "LogicalResourceId")
 _MAX_LENGTHS: Final = {**dict.fromkeys(_ENVELOPE, 600), "PhysicalResourceId": 1024}
 """Bytes of these in an answer, of whose 4,096 they leave enough for the rest."""
-_MAX_REASON: Final = 400
+MAX_REASON: Final = 1000
+"""Bytes of a Reason as it is sent; CloudFormation's events show about as many."""
+MAX_RESPONSE: Final = 4096
+"""Bytes of a response. Source: CloudFormation user guide, "Custom resource response objects"."""
 
 
 class UnanswerableError(Exception):
@@ -60,7 +63,7 @@ def handler(event: Any, context: Any) -> None:
     """
     end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
     url = _response_url(event)
-    answer = _answer(event, context)
+    answer = _fitting(_answer(event, context))
     _deliver(url, answer, end - DELIVERY_MARGIN)
 
 
@@ -90,16 +93,30 @@ def _failed(event: Mapping[str, Any], reason: str) -> Mapping[str, Any]:
     return {
         **told,
         "Status": "FAILED",
-        "Reason": _shorten(reason, _MAX_REASON),
+        "Reason": reason,
         "PhysicalResourceId": told["PhysicalResourceId"] or f"request:{told['RequestId']}",
     }
 
 
+def _fitting(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer within what CloudFormation takes; crhelper sends it however long it is.
+
+    A reason keeps its beginning, which says the most. An answer that is too long all the same is
+    FAILED with its real ID, so that the rollback deletes the certificate.
+    """
+    answer = {**answer, "Reason": _shorten(answer["Reason"], MAX_REASON)}
+    length = len(json.dumps(answer))
+    if length <= MAX_RESPONSE:
+        return answer
+    reason = f"the response has {length} bytes: CloudFormation takes {MAX_RESPONSE}"
+    return {**answer, "Status": "FAILED", "Reason": reason, "Data": {}}
+
+
 def _shorten(value: object, length: int) -> str:
     """The beginning of a text that takes no more than `length` bytes in the answer, escaped."""
-    text = str(value or "")[:length]
+    text = str(value or "")
     while len(json.dumps(text)) - len('""') > length:
-        text = text[: len(text) * 9 // 10]
+        text = text[: min(len(text), length) * 9 // 10]
     return text
 
 
