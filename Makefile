@@ -19,7 +19,7 @@ ARGS ?=
 .PHONY: help install demo test test-nightly lint types deploy destroy clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 install: node_modules/.installed ## install everything that is pinned here
 

@@ -141,6 +141,8 @@ interruptions = st.builds(
 TWIN = Fault("twin", at=0, writes=True)
 LOST_TWIN = Fault("twin", at=0, writes=True, lost=True)
 CRASH = Fault("crash", at=0, writes=True, commit=True)
+UNTOLD = Fault("server error", at=0, writes=True, commit=True)
+HALF_WAY = Fault("refused", at=1, times=FOREVER, writes=True)
 IN_VAIN = Fault("throttled", at=0, times=FOREVER)
 descriptions = st.sampled_from([None, "", "backend", "größer"])
 tags = st.dictionaries(
@@ -257,7 +259,9 @@ class Histories(RuleBasedStateMachine):
         nth=nth,
         description=descriptions,
         tags=tags,
-        tries=st.sampled_from([[], [[]], [[TWIN]], [[LOST_TWIN]], [[CRASH]], [[CRASH], [IN_VAIN]]]),
+        tries=st.sampled_from(
+            [[], [[]], [[TWIN]], [[TWIN], []], [[LOST_TWIN]], [[UNTOLD]], [[CRASH], [IN_VAIN]]]
+        ),
     )
     @precondition(lambda self: self.absent())
     def create(
@@ -274,11 +278,24 @@ class Histories(RuleBasedStateMachine):
         for faults in tries:
             self.deliver(request, faults, [])
 
-    @rule(nth=nth, description=descriptions, tags=tags)
+    @rule(
+        nth=nth,
+        description=descriptions,
+        tags=tags,
+        tries=st.sampled_from([[], [[]], [[HALF_WAY]], [[CRASH]]]),
+    )
     @precondition(lambda self: self.idle())
-    def update(self, nth: int, description: str | None, tags: dict[str, str]) -> None:
+    def update(
+        self,
+        nth: int,
+        description: str | None,
+        tags: dict[str, str],
+        tries: list[list[Fault]],
+    ) -> None:
         resource = _pick(self.idle(), nth)
-        self.send("update", resource, properties=_properties(description, tags))
+        request = self.send("update", resource, properties=_properties(description, tags))
+        for faults in tries:
+            self.deliver(request, faults, [])
 
     @rule(nth=nth, description=descriptions, tags=tags)
     @precondition(lambda self: self.idle())
@@ -586,6 +603,13 @@ class Histories(RuleBasedStateMachine):
             resource.drifted = True
         if any(other.request is request for other in self.running):
             request.raced = True
+        if (
+            request.role == "update"
+            and not request.awaited
+            and request.event["PhysicalResourceId"] in self.by_hand
+            and request not in self.makers.values()
+        ):
+            request.excused = request.excused or "made one anew when nobody listened any more"
         invocation = Invocation(request, faults, [*deliveries], self.clock.now)
         self.running.append(invocation)
         try:
