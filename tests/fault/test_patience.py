@@ -199,7 +199,7 @@ def test_row_28_denied_for_good_names_action_and_resource(
 
 
 def test_row_33_sixty_creates_at_once_all_succeed(aws: World, here: InProcess) -> None:
-    """120 calls against 10 requests a second, the burst of 40 spent; time runs three times faster."""
+    """120 calls against 10 a second, the burst spent; time runs at three times its speed."""
     clock = Clock(speed=3)
     here.use(clock)
     bucket = TokenBucket(clock=clock.monotonic)
