@@ -11,13 +11,14 @@ README = (ROOT / "README.md").read_text()
 SNIPPET = re.compile(r"(?:<!-- (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)```", re.S)
 SNIPPETS = [match.groupdict() for match in SNIPPET.finditer(README)]
 
+MAKE, DEMO = "tests/e2e/test_make.py", "tests/e2e/test_demo.py"
 RUN_BY = {
-    "make demo": "tests/e2e/test_demo.py",
-    'make deploy ARGS="-c description=orders -c tags=team=edge,stage=prod"': "tests/e2e/test_make.py",
-    "make destroy": "tests/e2e/test_make.py",
-    ". .venv/bin/activate": "tests/e2e/test_make.py",
-    "cdk deploy -c description=orders -c stack_name=OrdersCertificate": "tests/e2e/test_make.py",
-    "cdk destroy -c stack_name=OrdersCertificate": "tests/e2e/test_make.py",
+    "make demo": DEMO,
+    'make deploy ARGS="-c description=orders -c tags=team=edge,stage=prod"': MAKE,
+    "make destroy": MAKE,
+    ". .venv/bin/activate": MAKE,
+    "cdk deploy -c description=orders -c stack_name=OrdersCertificate": MAKE,
+    "cdk destroy -c stack_name=OrdersCertificate": MAKE,
     "pip install .": "tests/packaging/test_install.py",
 }
 """Each command of the README, and the tests that run it."""
