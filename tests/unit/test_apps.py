@@ -1,0 +1,158 @@
+"""Certificates in apps as people write them: helpers, stages, nested stacks and feature flags."""
+
+import gc
+import json
+import tarfile
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_ssm as ssm
+from aws_cdk.assertions import Annotations, Match, Template
+
+from cdk_apigateway_client_certificate import ClientCertificate
+from tests.unit.support import CERTIFICATE, Json, of_type, the_only
+
+
+def test_the_child_is_called_resource() -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    for construct in (
+        ClientCertificate(stack, "Made"),
+        ClientCertificate.from_client_certificate_id(stack, "LookedUp", "abc123"),
+    ):
+        child = construct.node.find_child("Resource")
+        assert isinstance(child, cdk.CustomResource)
+        assert isinstance(construct.node.default_child, cdk.CfnResource)
+
+
+def build(app: cdk.App) -> None:
+    """All that calls back into Python at synth, and nothing that Python keeps."""
+    home, other = cdk.Stack(app, "Home"), cdk.Stack(app, "Other")
+    certificate = ClientCertificate(home, "Certificate", tags={"Owner": "Team A"})
+    ClientCertificate(
+        home,
+        "Adopted",
+        adopt_client_certificate_id="abc123",
+        removal_policy=cdk.RemovalPolicy.RETAIN,
+    )
+    ssm.StringParameter(other, "Kept", string_value=certificate.pem_encoded_certificate)
+    cdk.CfnOutput(
+        home, "Exported", value=certificate.pem_encoded_certificate, export_name="exported"
+    )
+    stage = apigateway.CfnStage(home, "Stage", rest_api_id="abc", stage_name="v1")
+    certificate.attach_to(stage)
+    cdk.Tags.of(app).add("aspect", "a")
+
+
+def collect_garbage() -> None:
+    for _ in range(3):
+        gc.collect()
+
+
+def test_what_python_does_not_keep_is_still_asked_at_synth() -> None:
+    app = cdk.App()
+    build(app)
+    collect_garbage()
+    home, other = (app.node.find_child(id) for id in ("Home", "Other"))
+    assert isinstance(home, cdk.Stack)
+    assert isinstance(other, cdk.Stack)
+    tags = [{"Key": "Owner", "Value": "Team A"}, {"Key": "aspect", "Value": "a"}]
+    found = of_type(Template.from_stack(home).to_json(), CERTIFICATE).values()
+    assert [it["Properties"]["Tags"] for it in found] == [tags, tags[1:]]
+    _, parameter = the_only(Template.from_stack(other).to_json(), "AWS::SSM::Parameter")
+    assert "Fn::GetStackOutput" in parameter["Properties"]["Value"]
+    annotations = Annotations.from_stack(home)
+    annotations.has_warning("/Home/Certificate", Match.string_like_regexp("^tag 'Owner'"))
+    annotations.has_warning("/Home/Exported", Match.string_like_regexp("^export 'exported'"))
+
+
+@pytest.mark.parametrize(
+    ("later", "message"),
+    [
+        (lambda app: cdk.Tags.of(app).add("k;", "v"), "characters that a tag cannot hold"),
+        (lambda app: cdk.RemovalPolicies.of(app).destroy(), "is adopted with"),
+    ],
+)
+def test_what_python_does_not_keep_still_refuses(later: object, message: str) -> None:
+    app = cdk.App()
+    build(app)
+    assert callable(later)
+    later(app)
+    collect_garbage()
+    with pytest.raises(RuntimeError, match=message):
+        app.synth()
+
+
+def test_a_stage_of_the_app_has_certificates_of_its_own() -> None:
+    app = cdk.App()
+    templates = {}
+    for name in ("Test", "Prod"):
+        stack = cdk.Stack(cdk.Stage(app, name), "Stack")
+        ClientCertificate(stack, "Certificate")
+        templates[name] = Template.from_stack(stack).to_json()
+    assert templates["Test"] == templates["Prod"]
+
+
+def test_a_nested_stack_has_a_function_of_its_own_and_hands_the_pem_to_its_parent() -> None:
+    parent = cdk.Stack(cdk.App(), "Parent")
+    ClientCertificate(parent, "Certificate")
+    nested = cdk.NestedStack(parent, "Nested")
+    inner = ClientCertificate(nested, "Certificate")
+    cdk.CfnOutput(parent, "InnerPem", value=inner.pem_encoded_certificate)
+    inside, outside = (Template.from_stack(it).to_json() for it in (nested, parent))
+    for template in (inside, outside):
+        assert len(of_type(template, "AWS::Lambda::Function")) == 1
+        assert len(of_type(template, CERTIFICATE)) == 1
+    [name] = inside["Outputs"]
+    nested_id, _ = the_only(outside, "AWS::CloudFormation::Stack")
+    assert outside["Outputs"]["InnerPem"]["Value"] == {"Fn::GetAtt": [nested_id, f"Outputs.{name}"]}
+
+
+def test_certificates_below_other_constructs_share_the_function_of_the_stack() -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    for name in ("Orders", "Users"):
+        team = cdk.aws_iam.User(stack, name)
+        ClientCertificate(team, "Certificate")
+        ClientCertificate.from_client_certificate_id(team, "Existing", "abc123")
+    template = Template.from_stack(stack).to_json()
+    for type in ("AWS::Lambda::Function", "AWS::IAM::Role", "AWS::Logs::LogGroup"):
+        assert len(of_type(template, type)) == 1
+    assert len(of_type(template, CERTIFICATE)) == 2
+
+
+def certificates_with(context: Json) -> tuple[Json, Json]:
+    app = cdk.App(context=context)
+    build(app)
+    home, other = (app.node.find_child(id) for id in ("Home", "Other"))
+    assert isinstance(home, cdk.Stack)
+    assert isinstance(other, cdk.Stack)
+    return Template.from_stack(home).to_json(), Template.from_stack(other).to_json()
+
+
+def recommended_flags() -> Json:
+    """What cdk init writes into a new app's cdk.json, as aws-cdk-lib ships it."""
+    [package] = Path(cdk.__file__).parent.glob("_jsii/aws-cdk-lib@*.jsii.tgz")
+    with tarfile.open(package) as files:
+        found = files.extractfile("package/recommended-feature-flags.json")
+        assert found is not None
+        flags: Json = json.load(found)
+    return flags
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"@aws-cdk/core:defaultCrossStackReferences": "weak"},
+        {"@aws-cdk/core:validateAgainstDefaultRules": True},
+    ],
+    ids=str,
+)
+def test_feature_flags_change_nothing_of_a_certificate(more: Json) -> None:
+    plain, _ = certificates_with({})
+    flagged, other = certificates_with({**recommended_flags(), **more})
+    for type in (CERTIFICATE, "AWS::Lambda::Function", "AWS::IAM::Role", "AWS::Logs::LogGroup"):
+        assert of_type(flagged, type) == of_type(plain, type)
+    _, parameter = the_only(other, "AWS::SSM::Parameter")
+    assert "Fn::GetStackOutput" in parameter["Properties"]["Value"]
