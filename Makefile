@@ -27,7 +27,7 @@ demo: install ## deploy the stack to an AWS on this machine, prove the certifica
 	@python -m demo
 
 test: lint types ## lint, types and every test
-	@pytest
+	@pytest --numprocesses auto --dist loadfile
 
 test-nightly: install ## 2,000 random histories of a stack under faults
 	@HISTORIES=nightly pytest tests/fault/test_histories.py
