@@ -1,0 +1,173 @@
+"""The template is a contract: what deploys today must not change or move by accident.
+
+After a change that is meant, write the snapshots anew, read their diff and commit it:
+
+    UPDATE_SNAPSHOTS=1 pytest tests/unit/test_templates.py
+
+A logical ID in that diff is a breaking change: CloudFormation would replace the resource.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import aws_cdk as cdk
+import cfnlint.api
+import pytest
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ssm as ssm
+
+from cdk_apigateway_client_certificate import ClientCertificate, ClientCertificateStack
+from tests.unit.support import Json
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+def ready_made(app: cdk.App) -> None:
+    tags = {"team": "a", "env": "test"}
+    ClientCertificateStack(app, "ClientCertificate", description="orders", tags=tags)
+
+
+def one(app: cdk.App) -> None:
+    ClientCertificate(cdk.Stack(app, "One"), "Certificate")
+
+
+def many(app: cdk.App) -> None:
+    stack = cdk.Stack(app, "Many", tags={"team": "edge"})
+    for id in ("First", "Second", "Third"):
+        certificate = ClientCertificate(stack, id, description=id)
+        cdk.Tags.of(certificate).add("which", id)
+    certificate.grant_read(iam.User(stack, "Reader"))
+    certificate.publish_to_parameter("/many/third")
+
+
+def attached(app: cdk.App) -> None:
+    stack = cdk.Stack(app, "Attached")
+    api = apigateway.RestApi(stack, "Api", cloud_watch_role=False)
+    api.root.add_method("GET", apigateway.HttpIntegration("https://backend.example.com/"))
+    ClientCertificate(stack, "Certificate").attach_to(api.deployment_stage)
+
+
+def retained(app: cdk.App) -> None:
+    stack = cdk.Stack(app, "Retained")
+    ClientCertificate(stack, "Certificate", removal_policy=cdk.RemovalPolicy.RETAIN)
+
+
+def imported(app: cdk.App) -> None:
+    stack = cdk.Stack(app, "Imported")
+    native = apigateway.CfnClientCertificate(stack, "Native")
+    arn = "arn:aws:apigateway:eu-west-1::/clientcertificates/abc123"
+    for certificate in (
+        ClientCertificate.from_client_certificate_id(
+            stack, "ById", native.attr_client_certificate_id
+        ),
+        ClientCertificate.from_client_certificate_arn(stack, "ByArn", arn),
+        ClientCertificate.from_client_certificate_attributes(
+            stack,
+            "ByAttributes",
+            client_certificate_id="abc123",
+            pem_encoded_certificate="-----BEGIN CERTIFICATE-----",
+        ),
+    ):
+        cdk.CfnOutput(stack, f"{certificate.node.id}Pem", value=certificate.pem_encoded_certificate)
+
+
+def adopted(app: cdk.App) -> None:
+    ClientCertificate(
+        cdk.Stack(app, "Adopted"),
+        "Certificate",
+        adopt_client_certificate_id="abc123",
+        removal_policy=cdk.RemovalPolicy.RETAIN,
+    )
+
+
+def two_stacks(app: cdk.App) -> None:
+    certificate = ClientCertificate(cdk.Stack(app, "Edge"), "Certificate")
+    backend = cdk.Stack(app, "Backend")
+    ssm.StringParameter(backend, "Trusted", string_value=certificate.pem_encoded_certificate)
+
+
+APPS = (ready_made, one, many, attached, retained, imported, adopted, two_stacks)
+STACKS = [
+    *("ClientCertificate", "One", "Many", "Attached", "Retained", "Imported", "Adopted"),
+    *("Edge", "Backend"),
+]
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """All stacks above, from one app."""
+
+    templates: dict[str, str]
+    """As texts, by the names of the stacks, without the hashes of assets."""
+    report: Json
+    """What CDK's own validation of the templates found."""
+    messages: list[str]
+    """The warnings and errors of constructs."""
+
+
+@pytest.fixture(scope="module")
+def synthesis(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
+    app = cdk.App(
+        outdir=str(tmp_path_factory.mktemp("cdk.out")),
+        # CDK asks every app with references across stacks to choose a default. Any will do.
+        context={"@aws-cdk/core:defaultCrossStackReferences": "strong"},
+    )
+    for build in APPS:
+        build(app)
+    assembly = app.synth()
+    return Synthesis(
+        templates={
+            stack.stack_name: re.sub(
+                r"[0-9a-f]{64}", "<asset hash>", json.dumps(stack.template, indent=2) + "\n"
+            )
+            for stack in assembly.stacks
+        },
+        report=json.loads((Path(assembly.directory) / "validation-report.json").read_text()),
+        messages=[str(it.entry.data) for stack in assembly.stacks for it in stack.messages],
+    )
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_template_is_as_pinned(synthesis: Synthesis, stack: str) -> None:
+    snapshot = SNAPSHOTS / f"{stack}.json"
+    text = synthesis.templates[stack]
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        snapshot.write_text(text)
+    assert snapshot.exists(), "how to write it is told at the top of this file"
+    assert json.loads(text) == json.loads(snapshot.read_text())
+
+
+def test_every_template_is_pinned_and_no_snapshot_is_left_over(synthesis: Synthesis) -> None:
+    assert sorted(synthesis.templates) == sorted(STACKS)
+    assert sorted(path.stem for path in SNAPSHOTS.iterdir()) == sorted(STACKS)
+
+
+def test_a_logical_id_that_changed_would_be_a_replacement(synthesis: Synthesis) -> None:
+    assert sorted(json.loads(synthesis.templates["One"])["Resources"]) == [
+        "Certificate4E7ABB08",
+        "CustomApiGatewayClientCertificateProviderFunction66EEF94C",
+        "CustomApiGatewayClientCertificateProviderLogGroup411B02F0",
+        "CustomApiGatewayClientCertificateProviderRole0A523870",
+    ]
+
+
+def test_cdk_has_nothing_to_say_of_the_templates(synthesis: Synthesis) -> None:
+    assert [report["violations"] for report in synthesis.report["pluginReports"]] == []
+
+
+def test_the_constructs_have_nothing_to_say(synthesis: Synthesis) -> None:
+    assert synthesis.messages == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_cfn_lint_has_nothing_to_say(synthesis: Synthesis, stack: str) -> None:
+    config = cfnlint.config.ManualArgs(
+        regions=["eu-west-1", "us-east-1"],
+        ignore_checks=["W3005"],  # CDK's Function depends on its role, which it refers to already
+    )
+    matches = cfnlint.api.lint(synthesis.templates[stack], config=config)
+    assert [f"{match.rule.id} {match.message}" for match in matches] == []
