@@ -16,7 +16,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-nightly lint types deploy destroy clean
+.PHONY: help install demo test test-compat test-nightly lint types deploy destroy clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,6 +28,9 @@ demo: install ## deploy the stack to an AWS on this machine, prove the certifica
 
 test: lint types ## lint, types and every test
 	@pytest --numprocesses auto --dist loadfile
+
+test-compat: install ## the tests of the API on the oldest and the newest that pyproject.toml admits
+	@python tools/compat.py
 
 test-nightly: install ## 2,000 random histories of a stack under faults
 	@HISTORIES=nightly pytest tests/fault/test_histories.py
@@ -48,7 +51,7 @@ destroy: install ## destroy the stack in your AWS account; options for cdk in AR
 	@cdk destroy $(ARGS)
 
 clean: ## remove what make has made
-	rm -rf .venv node_modules cdk.out build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .compat node_modules cdk.out build dist .mypy_cache .pytest_cache .ruff_cache
 
 # The stamps are removed first and written last, so that an interrupted installation is repeated.
 .venv/.installed: requirements.txt requirements-dev.txt pyproject.toml
