@@ -1,8 +1,8 @@
 """Create, update and delete a client certificate, as plain functions over `ApiGateway`.
 
 The rules that hold whatever fails, and whenever: Create never deletes; what a request made carries
-its three tags from the first moment; and nothing is deleted that does not carry the tags of the
-very request whose certificate goes.
+its three tags from the first moment; and nothing is deleted but the certificate that CloudFormation
+names and those that carry the tags of the very same request.
 """
 
 import random
