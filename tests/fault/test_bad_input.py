@@ -255,7 +255,7 @@ def test_ten_thousand_events_get_one_valid_answer_each_and_call_nothing_unvalida
 
     def known_id() -> str:
         live = list(account.certificates)
-        return pick.choice(live[-20:]) if live and pick.random() < 0.8 else "gone42"
+        return pick.choice(live) if live and pick.random() < 0.8 else "gone42"
 
     generator = Generator(SEED, handler.clock, known_id)
     ended: Counter[str] = Counter()
@@ -288,8 +288,8 @@ def test_ten_thousand_events_get_one_valid_answer_each_and_call_nothing_unvalida
             wrong.append(f"{number}: took the whole time: {told}")
         if handler.leaked():
             wrong.append(f"{number}: a log line tells the signed URL: {told}")
-        if len(account.certificates) > 40:  # so that lists stay short
-            for id in list(account.certificates)[:20]:
+        if len(account.certificates) > 6:  # long lists take most of the time otherwise
+            for id in list(account.certificates)[:3]:
                 del account.certificates[id]
     assert not wrong, "\n".join([f"{len(wrong)} violations", *(it[:300] for it in wrong[:20])])
     # The generator has to reach every kind of end, or it proves nothing.
