@@ -193,10 +193,9 @@ def test_the_characters_that_aws_takes_in_general_are_warned_of_and_deployed(
 
 
 def test_the_warning_can_be_acknowledged(stack: cdk.Stack) -> None:
-    certificate = ClientCertificate(stack, "Certificate", tags={"Owner": "Team A"})
-    cdk.Annotations.of(certificate).acknowledge_warning(
-        "cdk-apigateway-client-certificate:tagCharacters"
-    )
+    ClientCertificate(stack, "Certificate", tags={"Owner": "Team A"})
+    # On a parent: the oldest aws-cdk-lib forgets it on the construct itself.
+    cdk.Annotations.of(stack).acknowledge_warning("cdk-apigateway-client-certificate:tagCharacters")
     Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("^tag "))
 
 
