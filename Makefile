@@ -16,7 +16,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-compat test-nightly lint types deploy destroy clean
+.PHONY: help install demo test test-compat test-nightly lint types bench deploy destroy clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -41,6 +41,9 @@ lint: install ## ruff: rules and format
 
 types: install ## mypy, strict
 	@mypy
+
+bench: install .venv/.bench ## measure everything beside its peers: docs/benchmarks.md; or python -m bench NAME
+	@python -m bench
 
 deploy: install ## deploy the stack to your AWS account; options for cdk in ARGS='…'
 	@python tools/aws_account.py
@@ -71,4 +74,8 @@ node_modules/.installed: .venv/.installed package.json package-lock.json .npmrc
 	@echo "installing the pinned CDK CLI into node_modules"
 	@npm ci --loglevel=error >/dev/null
 	@ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk  # for a shell that activates .venv
+	@touch $@
+
+.venv/.bench: node_modules/.installed requirements-bench.txt
+	@.venv/bin/pip install --quiet --requirement requirements-bench.txt
 	@touch $@

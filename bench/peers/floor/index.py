@@ -1,0 +1,11 @@
+"""The least that a Python function can do: boto3, a client, and the call that ours makes first."""
+
+from typing import Any
+
+import boto3
+
+client = boto3.client("apigateway")
+
+
+def handler(event: Any, context: Any) -> None:
+    client.get_client_certificates(limit=500)
