@@ -20,23 +20,16 @@ class Backend:
     def __init__(self, certificate: Path, private_key: Path, trusted_pem: str) -> None:
         self._certificate, self._private_key = certificate, private_key
         self._server = _Server(("127.0.0.1", 0), _Handler)
-        # The handshake happens in a request's own thread, which a refused client cannot hold up.
-        self._listening = self._trusting(trusted_pem).wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
-        )
-        self._server.socket = self._listening
+        self.trust(trusted_pem)
         self.url = f"https://localhost:{self._server.server_port}/"
 
     def trust(self, pem: str) -> None:
-        """From now on, trust this certificate in place of the other."""
-        self._listening.context = self._trusting(pem)
-
-    def _trusting(self, pem: str) -> ssl.SSLContext:
+        """From now on, trust this certificate and no other."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._certificate, self._private_key)
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=pem)
-        return context
+        self._server.context = context
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -49,6 +42,14 @@ class Backend:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    context: ssl.SSLContext
+
+    def get_request(self) -> tuple[ssl.SSLSocket, Any]:
+        """The handshake happens in the request's own thread: a refused client holds up nobody."""
+        connection, address = super().get_request()
+        return self.context.wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False
+        ), address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A refused client is what this server is for."""

@@ -34,7 +34,7 @@ def run_cdk(aws: LocalAws, *arguments: str, folder: Path = _ROOT) -> str:
     # First the Node that the CLI runs on, and the Python of the app.
     path = os.pathsep.join([str(Path(sys.executable).parent), aws.environment["PATH"]])
     process = subprocess.Popen(
-        [str(_CDK), *arguments, "--no-color", "--progress", "events"],
+        [str(_CDK), *arguments, "--no-color"],
         cwd=folder,
         env={**aws.environment, "PATH": path},
         stdin=subprocess.DEVNULL,
