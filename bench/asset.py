@@ -9,7 +9,7 @@ from bench.measure import Figure
 
 TITLE = "Asset, zipped"
 ROUNDS = 1
-GOAL = 20_000
+GOAL = 20 * 1024
 
 
 def run(rounds: int) -> list[Figure]:
@@ -20,7 +20,14 @@ def run(rounds: int) -> list[Figure]:
         "pip install -t of crhelper, nothing else": contenders.pip_crhelper(),
     }
     return [
-        Figure("ours, crhelper included", "asset", own, "bytes", goal="≤ 20 KB", met=own <= GOAL),
+        Figure(
+            "ours, crhelper included",
+            "asset",
+            own,
+            "bytes",
+            goal="≤ 20 KB (20,480)",
+            met=own <= GOAL,
+        ),
         *(Figure(name, "asset", zipped(folder), "bytes") for name, folder in peers.items()),
     ]
 
@@ -29,6 +36,6 @@ def zipped(folder: Path) -> int:
     """Bytes of a folder as a zip file."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in sorted(folder.rglob("*")):
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             archive.write(path, path.relative_to(folder))
     return len(file.getvalue())

@@ -1,0 +1,80 @@
+"""Counts, which no machine's speed changes: bytes of the asset, resources and template bytes."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Template
+
+from bench.peers.stacks import aws_custom_resource, ours
+from cdk_apigateway_client_certificate import _handler_code
+from tests.unit.support import Json
+
+
+@pytest.fixture(scope="module")
+def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Lambda asset, assembled as at synth."""
+    folder = tmp_path_factory.mktemp("asset")
+    assert _handler_code._LocalBundling().try_bundle(str(folder))
+    return folder
+
+
+def template(made: object, count: int) -> Json:
+    """A stack with so many certificates."""
+    stack = cdk.Stack(cdk.App(), "Certificates")
+    assert callable(made)
+    made(stack, count)
+    return Template.from_stack(stack).to_json()
+
+
+def test_the_asset_is_small(asset: Path) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in sorted(asset.rglob("*.py")):
+            archive.write(path, path.relative_to(asset))
+    assert len(file.getvalue()) <= 20 * 1024
+
+
+def test_no_prose_is_in_the_asset_and_each_line_of_code_has_its_number(asset: Path) -> None:
+    packaged = (asset / "lambda_handler" / "main.py").read_text().splitlines()
+    source = (Path(_handler_code._HANDLER) / "main.py").read_text().splitlines()
+    code = {number: line for number, line in enumerate(packaged) if line.strip() not in ("", '""')}
+    assert len(code) > 100
+    assert not [line for number, line in code.items() if not source[number].startswith(line)]
+    assert not any('"""' in line or " # " in line for line in packaged)
+
+
+def test_the_packaged_modules_compile_and_hold_what_the_sources_hold(asset: Path) -> None:
+    code = "import lambda_handler.main as it; assert it.IMPORT_ERROR is None; print(it.__doc__)"
+    environment = {**os.environ, "PYTHONPATH": str(asset), "AWS_DEFAULT_REGION": "us-east-1"}
+    told = subprocess.run(
+        [sys.executable, "-B", "-c", code],
+        env=environment,
+        cwd=asset,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert told.stdout == "\n"
+
+
+def test_a_certificate_is_one_resource_and_a_stack_has_one_provider() -> None:
+    one, eleven = template(ours, 1), template(ours, 11)
+    assert len(one["Resources"]) == 1 + len(["function", "role", "log group"])
+    assert len(eleven["Resources"]) - len(one["Resources"]) == 10
+
+
+def test_a_further_certificate_takes_less_template_than_an_aws_custom_resource() -> None:
+    def further(made: object) -> float:
+        sizes = [
+            len(json.dumps(template(made, n), separators=(",", ":")).encode()) for n in (1, 11)
+        ]
+        return (sizes[1] - sizes[0]) / 10
+
+    assert further(ours) < further(aws_custom_resource)
