@@ -37,7 +37,8 @@ def run() -> None:
         with LocalAws(trust=authority) as aws:
             _check_local(aws)
             step("cdk bootstrap")
-            _cdk(aws, folder, "bootstrap")
+            # An environment by its name: the app need not be synthesized to find it.
+            _cdk(aws, folder, "bootstrap", f"aws://{ACCOUNT}/{aws.region}")
             step("cdk deploy")
             outputs = _deploy(aws, folder, "-c", "description=first", "-c", "tags=team=edge")
             _print_outputs(outputs)

@@ -28,10 +28,10 @@ def aws(server_files: tuple[Path, Path, Path]) -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="session")
 def bootstrapped(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> LocalAws:
-    # Validating templates takes four of a synth's six seconds. It stays on where users meet it:
-    # in the demo, and with `python -m local_aws`.
+    # Validating templates takes four of a synth's six seconds. In the demo it stays on.
     aws.environment["CDK_VALIDATION"] = "false"
-    run_cdk(aws, "bootstrap", "--output", str(tmp_path_factory.mktemp("bootstrap")))
+    folder = tmp_path_factory.mktemp("bootstrap")
+    run_cdk(aws, "bootstrap", f"aws://{aws.account}/{aws.region}", "--output", str(folder))
     return aws
 
 

@@ -106,15 +106,10 @@ def test_a_destroy_leaves_nothing_of_the_stack(deployed_app: Story) -> None:
     assert deployed_app.still_listed == []
 
 
-@pytest.mark.parametrize(
-    ("tags", "told"),
-    [("team", "'team'"), ("aws:team=edge", "aws:"), ("team=a,team=b", "'team' comes twice")],
-)
-def test_tags_that_cannot_be_are_one_line_that_names_them(
-    scene: Scene, tags: str, told: str
-) -> None:
+def test_tags_that_cannot_be_are_one_line_that_names_them(scene: Scene) -> None:
+    """How an app's error comes through the CLI; the rules have tests of their own."""
     with pytest.raises(CdkError) as failed:
-        scene.app().cdk("synth", "--quiet", tags=tags)
-    lines = [line for line in failed.value.output.splitlines() if line.strip()]
-    assert told in lines[0]
-    assert "Traceback" not in failed.value.output
+        scene.app().cdk("synth", "--quiet", tags="team")
+    told, *rest = failed.value.output.splitlines()
+    assert "'team' is not of the form key=value" in told
+    assert "Traceback" not in " ".join(rest)

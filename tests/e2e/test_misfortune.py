@@ -12,13 +12,11 @@ from pathlib import Path
 import pytest
 
 from local_aws.cdk import CdkError
-from tests.e2e.support import REPOSITORY, App, Scene, read_until, story
+from tests.e2e.support import REPOSITORY, App, Scene, story
 
 
 @dataclass(frozen=True)
 class Killed:
-    statuses: list[str]
-    """Of the stack, after each command that was killed."""
     certificates: int
     left: int
 
@@ -26,46 +24,41 @@ class Killed:
 @story
 def killed(scene: Scene) -> Killed:
     app = scene.example("minimal.py", **{'"Minimal"': '"Killed"'})
-    statuses = [_status_when_killed(app, "deploy", "creating CloudFormation changeset")]
-    statuses.append(_status_when_killed(app, "deploy", "deploying..."))
+    _kill(app, "deploy", {"REVIEW_IN_PROGRESS"})
+    _kill(app, "deploy", {"CREATE_IN_PROGRESS", "CREATE_COMPLETE"})
     app.deploy()
     certificates = len(scene.certificates_of("Killed"))
-    statuses.append(_status_when_killed(app, "destroy", "destroying..."))
+    _kill(app, "destroy", {"DELETE_IN_PROGRESS", "gone"})
     app.destroy()
-    return Killed(statuses, certificates, len(scene.certificates_of("Killed")))
+    return Killed(certificates, len(scene.certificates_of("Killed")))
 
 
-def _status_when_killed(app: App, command: str, text: str) -> str:
-    """Kill the CLI, and the app that it runs, when it prints this text; the stack's status then."""
-    environment = app.aws.environment | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{app.aws.environment['PATH']}"
-    }
+def _kill(app: App, command: str, statuses: set[str]) -> None:
+    """Kill the CLI, and all that it started, as soon as the stack has one of these statuses."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{app.aws.environment['PATH']}"
     options = ["--force"] if command == "destroy" else ["--require-approval", "never"]
+    output = str(app.folder / "killed.out")
     process = subprocess.Popen(
-        [
-            "cdk",
-            command,
-            "--app",
-            f"python3 {app.app}",
-            "--output",
-            str(app.folder / "killed"),
-            *options,
-        ],
-        env=environment,
+        ["cdk", command, "--app", f"python3 {app.app}", "--output", output, *options],
         cwd=REPOSITORY,
+        env={**app.aws.environment, "PATH": path},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        read_until(process, text)
+        while (status := _status(app, "Killed")) not in statuses:
+            assert process.poll() is None, f"{command} ended before it was killed: {status}"
+            time.sleep(0.02)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
+
+
+def _status(app: App, stack: str) -> str:
     stacks = app.aws.client("cloudformation").describe_stacks()["Stacks"]
-    return next((stack["StackStatus"] for stack in stacks if stack["StackName"] == "Killed"), "")
+    return next((it["StackStatus"] for it in stacks if it["StackName"] == stack), "gone")
 
 
 def test_a_deploy_after_one_that_was_killed_works(killed: Killed) -> None:
