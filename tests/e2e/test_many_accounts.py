@@ -1,0 +1,42 @@
+"""The examples for many accounts synthesize without credentials and without context."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.support import EXAMPLES
+
+
+def synthesize(example: str, folder: Path, **context: str) -> Path:
+    """The cdk.out of an example; nothing of AWS's is in the environment."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    given = {"CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}
+    subprocess.run([sys.executable, EXAMPLES / example], env=clean | given, check=True)
+    return folder
+
+
+def test_each_environment_has_a_stage_with_the_same_stack(tmp_path: Path) -> None:
+    named = "111111111111/eu-west-1,222222222222/us-east-1"
+    out = synthesize("stages.py", tmp_path, environments=named)
+    templates = [json.loads(path.read_text()) for path in out.rglob("*.template.json")]
+    assert len(templates) == 2
+    assert {tuple(template["Resources"]) for template in templates} == {
+        tuple(templates[0]["Resources"])
+    }
+
+
+def test_the_stack_set_template_takes_its_code_from_each_regions_bucket(tmp_path: Path) -> None:
+    out = synthesize("stack_set.py", tmp_path, bucket="ours")
+    template: Any = json.loads((out / "ClientCertificate.template.json").read_text())
+    [code] = [
+        it["Properties"]["Code"]
+        for it in template["Resources"].values()
+        if it["Type"] == "AWS::Lambda::Function"
+    ]
+    assert code["S3Bucket"] == {"Fn::Sub": "ours-${AWS::Region}"}
+    assert (out / f"asset.{code['S3Key'].removesuffix('.zip')}").is_dir()
+    # A StackSet gives no parameters of CDK's bootstrap, and one account's ID stands nowhere.
+    assert not template.keys() & {"Parameters", "Rules"}
