@@ -1,15 +1,12 @@
 """Assembles the Lambda asset: the handler's modules and crhelper's, copied from where they lie.
 
 Without Docker, pip and network; and since only the `*.py` are copied, with fixed modes, the asset
-is the same on every machine, umask and kind of installation. Prose stays behind: it is a quarter
-of what would be uploaded, and then unpacked and compiled at every cold start.
+is the same on every machine, umask and kind of installation.
 """
 
 import importlib.metadata
 import importlib.util
-import io
-import tokenize
-from itertools import pairwise
+import shutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,26 +65,5 @@ def _copy_modules(source: Path, target: Path) -> None:
     target.mkdir()
     target.chmod(0o755)
     for module in source.glob("*.py"):
-        code = _without_prose(module.read_text(encoding="utf-8"))
-        (target / module.name).write_text(code, encoding="utf-8", newline="\n")
+        shutil.copyfile(module, target / module.name)
         (target / module.name).chmod(0o644)
-
-
-def _without_prose(source: str) -> str:
-    """A module without docstrings and comments; each line of code keeps its number.
-
-    So a traceback in the function's log names the lines of the source.
-    """
-    lines = source.splitlines()
-    statement_starts = True
-    for token, following in pairwise(tokenize.generate_tokens(io.StringIO(source).readline)):
-        (row, column), (last, _) = token.start, token.end
-        if token.type == tokenize.COMMENT:
-            lines[row - 1] = lines[row - 1][:column].rstrip()
-        is_statement = statement_starts and following.type == tokenize.NEWLINE
-        if token.type == tokenize.STRING and is_statement:
-            # Not nothing: it may be all that a class consists of. A text: __future__ may follow.
-            lines[row - 1 : last] = [lines[row - 1][:column] + '""', *[""] * (last - row)]
-        if token.type not in (tokenize.COMMENT, tokenize.NL):
-            statement_starts = token.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
-    return "\n".join(lines) + "\n"
