@@ -109,7 +109,9 @@ class ApiGateway:
     def sleep(self, seconds: float) -> None:
         """Wait; raises `OutOfTimeError` at once where no call could follow."""
         if seconds >= self.seconds_left():
-            raise OutOfTimeError("the function's time ran out")
+            raise OutOfTimeError(
+                "the function's time ran out before its next call to API Gateway: deploy again"
+            )
         time.sleep(seconds)
 
     def certificates(self) -> list[Certificate]:
