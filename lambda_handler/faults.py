@@ -83,7 +83,7 @@ def pause(attempt: int, asked: float, chance: float) -> float:
 
     Without chance (0 to 1) in it, all that were throttled together would come back together.
     """
-    return asked + chance * min(8.0, 0.5 * 2.0 ** min(attempt, 10))
+    return asked + chance * min(4.0, 0.5 * 2.0 ** min(attempt, 10))
 
 
 def _code(error: ClientError) -> str:
