@@ -12,6 +12,7 @@ from bench import (
     cold_start,
     create,
     import_time,
+    instructions,
     many,
     report,
     synth,
@@ -20,6 +21,7 @@ from bench import (
 
 ROWS: Final[dict[str, tuple[int, ModuleType]]] = {
     "cold_start": (1, cold_start),
+    "instructions": (1, instructions),
     "create": (2, create),
     "asset": (3, asset),
     "teardown": (4, teardown),

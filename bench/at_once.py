@@ -1,11 +1,13 @@
 """Row 7: a quota's worth of Creates at once, against 10 requests a second."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from statistics import median
 
 from bench import contenders
+from bench.contenders import Service
 from bench.measure import Figure, alternate, figure, ratios
 from local_aws.client_certificates import BURST, REQUESTS_PER_SECOND, TokenBucket
 from tests.fault.fakes import Function
@@ -19,10 +21,14 @@ CALLS = 2
 def run(rounds: int) -> list[Figure]:
     """Seconds until the last answer, with the limiter and without."""
     floor = (COUNT * CALLS - BURST) / REQUESTS_PER_SECOND
-    asset = contenders.asset("ours", "lambda_handler")
-    walls = alternate(
-        {"with": lambda: _create(asset, True), "without": lambda: _create(asset, False)}, rounds
-    )
+    with contenders.service() as service, _functions(service) as functions:
+        walls = alternate(
+            {
+                "with": partial(_create, service, functions, True),
+                "without": partial(_create, service, functions, False),
+            },
+            rounds,
+        )
     larger = [max(floor, wall) for wall in walls["without"]]
     return [
         figure(
@@ -38,28 +44,36 @@ def run(rounds: int) -> list[Figure]:
     ]
 
 
-def _create(asset: Path, throttled: bool) -> float:
-    with contenders.service() as service:
-        world = service.world
-        # Imported before the clock starts, as in Lambda, where each has a processor of its own.
-        functions = [Function(asset, world.environment) for _ in range(COUNT)]
-        world.functions += functions
-        events = [
-            world.event("Create", LogicalResourceId=f"Certificate{number}")
-            for number in range(COUNT)
-        ]
+@contextmanager
+def _functions(service: Service) -> Iterator[list[Function]]:
+    """Warm processes: in Lambda, each would start on a processor of its own."""
+    asset = contenders.asset("ours", "lambda_handler")
+    functions = [Function(asset, service.environment) for _ in range(COUNT)]
+    try:
         for function in functions:
-            function.invoke({"ResponseURL": world.cloudformation.url()})  # FAILED: only imports
-        world.cloudformation.answers.clear()
-        world.api.api.throttled = throttled
-        world.api.api._bucket = TokenBucket()
-        started = time.monotonic()
-        with ThreadPoolExecutor(COUNT) as threads:
-            for function, event in zip(functions, events, strict=True):
-                threads.submit(function.start, event)
-            list(threads.map(lambda function: function.wait(), functions))
-        wall = time.monotonic() - started
-        statuses = [answer["Status"] for answer in world.cloudformation.answers]
-        assert statuses == ["SUCCESS"] * COUNT, statuses
-        assert len(world.api.ids) == COUNT
-        return wall
+            function.invoke({"ResponseURL": service.world.cloudformation.url()})
+        yield functions
+    finally:
+        for function in functions:
+            function.close()
+
+
+def _create(service: Service, functions: list[Function], throttled: bool) -> float:
+    world = service.world
+    events = [
+        world.event("Create", LogicalResourceId=f"Certificate{number}") for number in range(COUNT)
+    ]
+    world.cloudformation.answers.clear()
+    world.api.api.certificates.clear()
+    world.api.api.throttled = throttled
+    world.api.api._bucket = TokenBucket()
+    started = time.monotonic()
+    for function, event in zip(functions, events, strict=True):
+        function.start(event)
+    for function in functions:
+        function.wait()
+    wall = time.monotonic() - started
+    statuses = [answer["Status"] for answer in world.cloudformation.answers]
+    assert statuses == ["SUCCESS"] * COUNT, statuses
+    assert len(world.api.ids) == COUNT
+    return wall

@@ -5,6 +5,7 @@ other, time and again, share what goes on meanwhile, so their ratio says more th
 """
 
 import os
+import random
 import signal
 import subprocess
 import time
@@ -44,15 +45,15 @@ class Cost:
 
 
 def alternate(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """What each contender returned in each round; each round starts with another one.
+    """What each contender returned in each round; each round has an order of its own,
+    since caches still hold what the one before has used.
 
     One round more is run first and thrown away: it fills the caches of files.
     """
-    names = list(contenders)
-    results: dict[str, list[T]] = {name: [] for name in names}
+    results: dict[str, list[T]] = {name: [] for name in contenders}
+    order = random.Random(1)
     for turn in range(-1, rounds):
-        shift = turn % len(names)
-        for name in names[shift:] + names[:shift]:
+        for name in order.sample(list(contenders), len(contenders)):
             result = contenders[name]()
             if turn >= 0:
                 results[name].append(result)

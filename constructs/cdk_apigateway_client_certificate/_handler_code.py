@@ -4,7 +4,6 @@ Without Docker, pip and network; and since only the `*.py` are copied, with fixe
 is the same on every machine, umask and kind of installation.
 """
 
-import importlib.metadata
 import importlib.util
 import shutil
 from pathlib import Path
@@ -52,7 +51,9 @@ def _crhelper() -> Path:
         raise RuntimeError(
             f"crhelper is not installed: run pip install crhelper=={CRHELPER_VERSION}"
         )
-    installed = importlib.metadata.version("crhelper")
+    from importlib import metadata  # here: it is a third of this package's own import
+
+    installed = metadata.version("crhelper")
     if installed != CRHELPER_VERSION:
         raise RuntimeError(
             f"crhelper {installed} is installed, but the function is made of "
