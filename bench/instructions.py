@@ -11,6 +11,7 @@ from bench.measure import Figure
 
 TITLE = "Cold start, in instructions: until handler and client are there (callgrind)"
 ROUNDS = 1
+VALGRIND = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}")
 
 
 def run(rounds: int) -> list[Figure]:
@@ -34,8 +35,7 @@ def _count(contender: Contender) -> float:
     files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     module = contender.command[-1].rpartition(".")[0]
     said = subprocess.run(
-        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}"]
-        + [*contender.command[:2], "-c", f"import {module}"],
+        [*VALGRIND, *contender.command[:2], "-c", f"import {module}"],
         env={"PATH": os.defpath, **fixed, **files, **contender.environment},
         check=True,
         capture_output=True,
