@@ -37,4 +37,5 @@ def _create(service: Service, contender: Contender, fake_lambda: FakeLambda) -> 
         cost.wall,
         cost.cpu + sum(it.cpu for it in fake_lambda.costs),
         cost.memory + sum(it.memory for it in fake_lambda.costs),
+        cost.faults + sum(it.faults for it in fake_lambda.costs),
     )

@@ -42,6 +42,8 @@ class Cost:
     """Seconds of processor time, user's and system's."""
     memory: float
     """MB, at the peak."""
+    faults: float
+    """Pages that the kernel had to map: time that no count of instructions shows."""
 
 
 def alternate(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
@@ -91,6 +93,7 @@ def compare_costs(
         "wall": ("s", lambda cost: cost.wall),
         "processor": ("s", lambda cost: cost.cpu),
         "peak memory": ("MB", lambda cost: cost.memory),
+        "page faults": ("", lambda cost: cost.faults),
     }
     figures = []
     for measure, (unit, of) in measures.items():
@@ -119,7 +122,8 @@ def end(process: "subprocess.Popen[bytes]", started: float) -> Cost:
     for stream in (process.stdin, process.stdout):
         if stream:
             stream.close()
-    return Cost(wall, usage.ru_utime + usage.ru_stime, peak or usage.ru_maxrss / 1024)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Cost(wall, cpu, peak or usage.ru_maxrss / 1024, usage.ru_minflt)
 
 
 def _peak(pid: int) -> float | None:
