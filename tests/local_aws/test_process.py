@@ -315,7 +315,7 @@ def test_an_interrupt_while_it_starts_leaves_nothing_behind(
     assert eventually(lambda: bool(children.read_text()))
     server = server_of(process)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 0
     assert not runs(server)
     assert list(folder.iterdir()) == []
