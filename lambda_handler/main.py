@@ -22,6 +22,10 @@ logger = logging.getLogger(__name__)
 # What an import makes is there to stay: looking for garbage in it is a tenth of a cold start.
 gc.disable()
 try:
+    # Before crhelper imports it: CPython keeps its frames in chunks of 16 KB, and a large import
+    # that runs far down the stack maps and unmaps a chunk at every call that crosses an edge.
+    import boto3  # noqa: F401
+
     from . import custom_resource
 
     IMPORT_ERROR = None
