@@ -4,7 +4,7 @@ from functools import partial
 
 from bench import contenders
 from bench.contenders import Contender, Service
-from bench.measure import Cost, Figure, alternate, figure
+from bench.measure import Cost, Figure, alternate, figure, ratios
 
 TITLE = "Create's look-up where a raised quota allows many certificates"
 ROUNDS = 5
@@ -33,7 +33,15 @@ def run(rounds: int) -> list[Figure]:
                 figure(subject, "wall", [it.wall for it in taken], "s"),
                 figure(subject, "peak memory", [it.memory for it in taken], "MB"),
             ]
-    return figures
+    some, most = ([it.memory for it in costs[str(count)]] for count in COUNTS[1:])
+    flat = figure(
+        "10,000 certificates",
+        "peak memory",
+        ratios(most, some),
+        "times that with 2,500",
+        at_most=1.05,
+    )
+    return [*figures, flat]
 
 
 def _create(service: Service, contender: Contender, count: int) -> Cost:

@@ -114,17 +114,16 @@ class ApiGateway:
             )
         time.sleep(seconds)
 
-    def certificates(self) -> list[Certificate]:
-        """All client certificates of the account and Region."""
-        found: list[Certificate] = []
+    def certificates(self) -> Iterator[Certificate]:
+        """All client certificates of the account and Region, page by page."""
         position: dict[str, Any] = {}
         while True:
             page = self._call(
                 self._client.get_client_certificates, "/clientcertificates", limit=PAGE, **position
             )
-            found += map(self._certificate, page.get("items", []))
+            yield from map(self._certificate, page.get("items", []))
             if not page.get("position"):
-                return found
+                return
             position = {"position": page["position"]}
 
     def get(self, id: str) -> Certificate | None:

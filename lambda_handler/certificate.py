@@ -230,7 +230,7 @@ def _to_delete(api: ApiGateway, request: Request) -> list[Certificate]:
     if not can_be_id(physical_id):
         api.log.info("nothing to delete: not the ID of a certificate")
         return []
-    certificates = api.certificates()
+    certificates = list(api.certificates())
     own = next((found for found in certificates if found.id == physical_id), None)
     if own is None:
         api.log.info("nothing to delete: gone", extra={"certificate_id": physical_id})
@@ -251,22 +251,26 @@ def _carrying(
     certificates: Iterable[Certificate],
     around: datetime | None,
 ) -> Iterator[Certificate]:
-    """The certificates that carry all these tags.
+    """The certificates that carry all these tags; no more of them is kept than that takes.
 
     Whether the real list tells tags is unverified. Where it tells none, each certificate is asked
     for its own, but only those made within a request's lifetime `around` a moment.
     """
-    certificates = list(certificates)
-    told = any(found.tags is not None for found in certificates)
+    told = False
+    untold: list[Certificate] = []
     for found in certificates:
-        if told:
-            tags = found.tags or {}
-        elif around and found.created and abs(found.created - around) > REQUEST_LIFETIME:
-            continue
-        else:
-            tags = api.tags(found)
-        if marks.items() <= tags.items():
-            yield found
+        if found.tags is not None:
+            told = True
+            if marks.items() <= found.tags.items():
+                yield found
+        elif not told and _made(found, around):
+            untold.append(found)
+    if not told:
+        yield from (found for found in untold if marks.items() <= api.tags(found).items())
+
+
+def _made(found: Certificate, around: datetime | None) -> bool:
+    return not (around and found.created) or abs(found.created - around) <= REQUEST_LIFETIME
 
 
 def _delete_when_free(api: ApiGateway, id: str) -> None:
