@@ -45,6 +45,7 @@ def install(settings: Settings) -> Any:
     _present_certificates(v1, stores, settings.trust)
     _provision_stages_with_certificates(v1)
     _provision_client_certificates(stores)
+    _stop_a_create_before_a_delete()
     return app.app
 
 
@@ -251,6 +252,34 @@ def _provision_client_certificates(stores: Stores) -> None:
     # So that the stack's tags reach it and a change set says that it is updated in place.
     provisioners._STACK_TAG_PROPERTY[type_name] = ("Tags", "list")
     provisioners._REPLACING_PROPERTIES[type_name] = ()
+
+
+def _stop_a_create_before_a_delete() -> None:
+    """ministack goes on with a create beside the delete that should end it, and leaves a part.
+
+    Here it is rolled back, and deleted then; on AWS the status says DELETE_IN_PROGRESS throughout.
+    """
+    cloudformation: Any = import_module("ministack.services.cloudformation")
+    handlers: Any = import_module("ministack.services.cloudformation.handlers")
+    stacks: Any = import_module("ministack.services.cloudformation.stacks")
+    provision, delete = stacks._provision_resource, handlers._delete_stack_async
+
+    def provision_unless_stopped(
+        type_name: str, logical_id: str, props: dict[str, Any], stack_name: str
+    ) -> Any:
+        if cloudformation._stacks.get(stack_name, {}).get("_stopped"):
+            raise ValueError("Resource creation cancelled")
+        return provision(type_name, logical_id, props, stack_name)
+
+    async def stop_and_delete(stack_name: str, *rest: Any, **options: Any) -> None:
+        stack = cloudformation._stacks.get(stack_name, {})
+        while stack.get("StackStatus") in {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}:
+            stack["_stopped"] = True
+            await asyncio.sleep(0.02)
+        await delete(stack_name, *rest, **options)
+
+    stacks._provision_resource = provision_unless_stopped
+    handlers._delete_stack_async = stop_and_delete
 
 
 def _tags(props: Mapping[str, Any]) -> dict[str, str]:

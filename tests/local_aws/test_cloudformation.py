@@ -1,6 +1,7 @@
 """The native resource, and stages that carry a certificate, through CloudFormation."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -157,3 +158,29 @@ def test_a_stage_of_a_template_cannot_carry_a_certificate_that_does_not_exist(
     with pytest.raises(Exception, match="Waiter StackCreateComplete failed"):
         stack.create({"Resources": stage("gone42")})
     assert "gone42" in stack.reasons()
+
+
+def test_a_delete_stops_a_create_before_it_deletes(aws: LocalAws, client: Any) -> None:
+    waiting = {
+        "Type": "AWS::CloudFormation::WaitCondition",
+        "CreationPolicy": {"ResourceSignal": {"Timeout": "PT1M"}},
+        "DependsOn": "Native",
+    }
+    template = certificate("before")
+    later = template["Resources"]["Native"] | {"DependsOn": "Waiting"}
+    template["Resources"] |= {"Waiting": waiting, "Later": later}
+    stacks = aws.client("cloudformation")
+    stacks.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
+    while "Waiting" not in _begun(stacks):
+        time.sleep(0.05)
+    stacks.delete_stack(StackName=STACK)
+    stacks.signal_resource(
+        StackName=STACK, LogicalResourceId="Waiting", UniqueId="1", Status="SUCCESS"
+    )
+    stacks.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig=QUICKLY)
+    assert client.get_client_certificates()["items"] == []
+
+
+def _begun(stacks: Any) -> set[str]:
+    events = stacks.describe_stack_events(StackName=STACK)["StackEvents"]
+    return {event["LogicalResourceId"] for event in events}
