@@ -11,10 +11,12 @@ from bench import (
     calls,
     cold_start,
     create,
+    deploy,
     import_time,
     instructions,
     many,
     report,
+    stack_of_60,
     synth,
     teardown,
 )
@@ -28,6 +30,8 @@ ROWS: Final[dict[str, tuple[int, ModuleType]]] = {
     "calls": (5, calls),
     "synth": (6, synth),
     "at_once": (7, at_once),
+    "stack_of_60": (7, stack_of_60),
+    "deploy": (8, deploy),
     "many": (9, many),
     "import_time": (10, import_time),
 }
