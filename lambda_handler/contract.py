@@ -38,7 +38,6 @@ class Attribute:
     PEM: Final = "PemEncodedCertificate"
     CREATED: Final = "CreatedDate"
     EXPIRATION: Final = "ExpirationDate"
-    ALL: Final = (ID, ARN, PEM, CREATED, EXPIRATION)
 
 
 class OwnTag:

@@ -64,21 +64,23 @@ class IClientCertificate(Protocol):
 
 @jsii.implements(interfaces.IClientCertificateRef)
 class _ClientCertificateBase(cdk.Resource):
-    """What all client certificates have in common; `attributes` is what is known of this one."""
+    """What all client certificates have in common."""
+
+    _resource: cdk.CustomResource
 
     def __init__(self, scope: Construct, id: str, **environment: str) -> None:
         super().__init__(scope, id, **environment)
-        self._attributes: Mapping[str, str] = {}
+        self._attributes: dict[str, str] = {}
 
     @property
     def client_certificate_id(self) -> str:
         """The ID, for a stage's `client_certificate_id`."""
-        return self._attributes[Attribute.ID]
+        return self._attribute(Attribute.ID)
 
     @property
     def client_certificate_arn(self) -> str:
         """`arn:{partition}:apigateway:{region}::/clientcertificates/{id}`."""
-        return self._attributes[Attribute.ARN]
+        return self._attribute(Attribute.ARN)
 
     @property
     def pem_encoded_certificate(self) -> str:
@@ -157,12 +159,14 @@ class _ClientCertificateBase(cdk.Resource):
         )
 
     def _attribute(self, name: str) -> str:
+        # Asked for when it is read: most never are, and each is a call to Node.
         if name not in self._attributes:
-            raise ValueError(
-                f"{self.node.path}: {name} is not known here: give it to "
-                "from_client_certificate_attributes, or use from_client_certificate_id"
-            )
+            self._attributes[name] = self._unread_attribute(name)
         return self._attributes[name]
+
+    def _unread_attribute(self, name: str) -> str:
+        attribute = self._resource.get_att_string(name)
+        return weak_reference(attribute) if name == Attribute.PEM else attribute
 
 
 @jsii.implements(cdk.ITaggableV2)
@@ -216,9 +220,7 @@ class ClientCertificate(_ClientCertificateBase):
             Property.TAGS: self._tags.rendered,
             Property.ADOPT: adopt_client_certificate_id,
         }
-        self._attributes = _custom_resource(
-            self, contract.RESOURCE_TYPE, properties, removal_policy
-        )
+        self._resource = _custom_resource(self, contract.RESOURCE_TYPE, properties, removal_policy)
 
     @property
     def cdk_tag_manager(self) -> cdk.TagManager:
@@ -299,9 +301,8 @@ class _LookedUp(_ClientCertificateBase):
     def __init__(self, scope: Construct, id: str, client_certificate_id: str) -> None:
         super().__init__(scope, id)
         _check_id(self, client_certificate_id)
-        self._attributes = _custom_resource(
-            self, contract.LOOKUP_RESOURCE_TYPE, {Property.LOOKUP: client_certificate_id}
-        )
+        properties = {Property.LOOKUP: client_certificate_id}
+        self._resource = _custom_resource(self, contract.LOOKUP_RESOURCE_TYPE, properties)
 
 
 class _Known(_ClientCertificateBase):
@@ -315,14 +316,20 @@ class _Known(_ClientCertificateBase):
         arn = f"arn:{stack.partition}:apigateway:{stack.region}::/clientcertificates/"
         self._attributes = {**given, Attribute.ARN: arn + given[Attribute.ID]}
 
+    def _unread_attribute(self, name: str) -> str:
+        raise ValueError(
+            f"{self.node.path}: {name} is not known here: give it to "
+            "from_client_certificate_attributes, or use from_client_certificate_id"
+        )
+
 
 def _custom_resource(
     scope: Construct,
     resource_type: str,
     properties: Mapping[str, Any],
     removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.DESTROY,
-) -> Mapping[str, str]:
-    """The custom resource below a construct, and its attributes."""
+) -> cdk.CustomResource:
+    """The custom resource below a construct."""
     resource = cdk.CustomResource(
         scope,
         "Resource",
@@ -334,8 +341,7 @@ def _custom_resource(
     )
     # For escape hatches, which look for an L1 here.
     scope.node.default_child = resource.node.default_child
-    attributes = {name: resource.get_att_string(name) for name in Attribute.ALL}
-    return {**attributes, Attribute.PEM: weak_reference(attributes[Attribute.PEM])}
+    return resource
 
 
 @jsii.implements(IValidation)
