@@ -14,13 +14,13 @@ from bench import contenders
 from bench.at_once import COUNT
 from bench.deploy import STACK, bootstrapped, cdk_deploy, cdk_destroy, certificates
 from bench.measure import Figure
+from lambda_handler.contract import RESOURCE_TYPE
 from local_aws import LocalAws
 from local_aws.cdk import CdkError
 
 TITLE = "A stack of 60 certificates on the local AWS, against the limit of an account"
 ROUNDS = 1
 HALF = COUNT // 2
-_TYPE = "Custom::ApiGatewayClientCertificate"
 
 
 def run(rounds: int) -> list[Figure]:
@@ -102,7 +102,7 @@ def _statuses(aws: LocalAws) -> list[str]:
         resources = [it for page in pages for it in page["StackResourceSummaries"]]
     except cloudformation.exceptions.ClientError:  # there is no stack yet
         return []
-    statuses = [it["ResourceStatus"] for it in resources if it["ResourceType"] == _TYPE]
+    statuses = [it["ResourceStatus"] for it in resources if it["ResourceType"] == RESOURCE_TYPE]
     return [status for status in statuses if status.endswith("_COMPLETE")]
 
 

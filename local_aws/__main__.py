@@ -20,17 +20,8 @@ def main() -> int:
     parser.add_argument("--throttled", action="store_true", help="10 requests/s, burst 40")
     parser.add_argument("--no-tags-in-list", action="store_true", help="list items have no tags")
     given = parser.parse_args()
-    interrupted: list[int] = []
-
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        # A second Ctrl-C, out of impatience, must not break off the cleaning up.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        interrupted.append(number)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
     aws = LocalAws(
         given.port,
         region=given.region,
@@ -41,7 +32,8 @@ def main() -> int:
     )
     try:
         with aws:
-            if interrupted:  # while a finalizer ran, say, of which Python drops the exception
+            # While a finalizer ran, say, of which Python drops the exception.
+            if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
                 return 0
             print("\n".join(_exports(aws)), flush=True)
             print(f"# ready: {aws.endpoint} (Ctrl-C ends it)", flush=True)
@@ -61,6 +53,13 @@ def _exports(aws: LocalAws) -> list[str]:
     unset = sorted(foreign | {"AWS_PROFILE", "AWS_SESSION_TOKEN"})
     exports = [f"export {name}={shlex.quote(value)}" for name, value in aws.variables.items()]
     return [f"unset {' '.join(unset)}", *exports]
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    # A second Ctrl-C, out of impatience, must not break off the cleaning up.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
