@@ -1,0 +1,60 @@
+"""What a tag may be: one set of rules, checked at synth for known values and at deploy for all.
+
+Source: the API Gateway developer guide, "Tag restrictions". The characters documented there are
+`[a-zA-Z+-=._:/]`; the set that AWS documents for tags in general, which adds the space and `@`,
+is accepted too.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from .contract import OwnTag
+
+MAX_TAGS: Final = 50
+MAX_USER_TAGS: Final = MAX_TAGS - OwnTag.COUNT
+MAX_KEY_LENGTH: Final = 128
+MAX_VALUE_LENGTH: Final = 256
+
+_GENERAL: Final = re.compile(r"[A-Za-z0-9 +\-=._:/@]*")
+_DOCUMENTED: Final = re.compile(r"[a-zA-Z+-=._:/]*")
+
+
+def violation(tags: Mapping[str, str]) -> str | None:
+    """The first rule that the user's tags break, as an error message; None where there is none."""
+    if len(tags) > MAX_USER_TAGS:
+        return (
+            f"too many tags: {len(tags)}; a client certificate takes {MAX_TAGS}, of which this "
+            f"resource needs {OwnTag.COUNT}: keep {MAX_USER_TAGS} or fewer"
+        )
+    return next(filter(None, (_tag_violation(k, v) for k, v in tags.items())), None)
+
+
+def outside_documented_characters(key: str, value: str) -> bool:
+    """Whether a tag has characters that AWS takes in general and API Gateway's page leaves out."""
+    return not (_DOCUMENTED.fullmatch(key) and _DOCUMENTED.fullmatch(value))
+
+
+def is_value(value: str) -> bool:
+    """Whether a text can be the value of a tag."""
+    return len(value) <= MAX_VALUE_LENGTH and _GENERAL.fullmatch(value) is not None
+
+
+def _tag_violation(key: str, value: str) -> str | None:
+    if not 1 <= len(key) <= MAX_KEY_LENGTH:
+        return f"tag key {key!r} has {len(key)} characters: use 1 to {MAX_KEY_LENGTH}"
+    if len(value) > MAX_VALUE_LENGTH:
+        return (
+            f"value of tag {key!r} has {len(value)} characters: use {MAX_VALUE_LENGTH} at the most"
+        )
+    if key.lower().startswith("aws:"):
+        return f"tag key {key!r} starts with 'aws:', which is reserved to AWS: rename it"
+    if key.startswith(OwnTag.PREFIX):
+        return f"tag key {key!r} starts with {OwnTag.PREFIX!r}, which this resource uses: rename it"
+    for text in (key, value):
+        if not _GENERAL.fullmatch(text):
+            return (
+                f"tag {key!r} = {value!r} has characters that a tag cannot hold: "
+                "use letters, digits, spaces and + - = . _ : / @"
+            )
+    return None
