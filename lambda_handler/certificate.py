@@ -1,131 +1,207 @@
-"""Create, update and delete a client certificate, as plain functions over `ApiGateway`.
+"""Create, update and look up a client certificate.
 
-The rules that hold whatever fails, and whenever: Create never deletes; what a request made carries
-its three tags from the first moment; and nothing is deleted but the certificate that CloudFormation
-names and those that carry the tags of the very same request.
+Two rules hold whatever fails, and whenever: Create and Update never delete, and what a request
+makes carries the request's tags from the first moment, so that no other delivery makes a second.
 """
 
+import logging
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from functools import partial
 from typing import Final
 
-from . import faults
-from .api_gateway import ApiError, ApiGateway, Certificate, OutOfTimeError
-from .contract import LOOKUP_ID_PREFIX, Attribute, OwnTag
+from . import changes, faults, physical_id
+from .api_gateway import ApiError, ApiGateway, Certificate
+from .contract import OwnTag
+from .errors import RefusedError
 from .faults import Fault
-from .request import PLACEHOLDER_PREFIX, Properties, Request, can_be_id, own_tags
+from .invocation import Invocation
+from .ownership import made_by, other_owner, tags_of_adopter, tags_of_request
+from .request import PreviousProperties, Request
+from .search import ANY_TIME, Window, find
 
-MAX_GENERATES: Final = 3
-"""POSTs of one invocation that may each have made a certificate."""
-REQUEST_LIFETIME: Final = timedelta(days=1)
-"""Longer than Lambda keeps an event and CloudFormation waits for it (6 h and 1 h)."""
+logger = logging.getLogger(__name__)
 
-Remember = Callable[[str], None]
-"""Called with a certificate's ID at once when it is known."""
-
-
-class RefusedError(Exception):
-    """The request cannot be done; its text is the Reason."""
+MAX_GENERATES: Final = 6
+"""Calls of one invocation that may each have created a certificate."""
+MAX_GENERATE_BACKOFF: Final = 16.0
+"""Seconds. Six calls then take about the minute for which other ambiguous calls are retried."""
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""How far the clocks of CloudFormation and API Gateway may be apart."""
 
 
-def fulfil(api: ApiGateway, request: Request, remember: Remember) -> dict[str, str]:
-    """Do what a request asks for and return its attributes.
+def create(invocation: Invocation) -> dict[str, str]:
+    """Make the certificate of a request, or find the one that an earlier delivery of it made.
 
-    Raises `RefusedError`, `ApiError`, `OutOfTimeError`.
+    Returns:
+        The attributes.
+
+    Raises:
+        RequestError: The request failed; the text is the Reason.
     """
-    match request.type:
-        case "Delete":
-            if not request.looks_up:
-                delete(api, request)
-            return {}
-        case _ if request.looks_up:
-            certificate = look_up(api, request.wanted.lookup or "")
-            remember(LOOKUP_ID_PREFIX + certificate.id)
-        case "Create":
-            certificate = create(api, request, remember)
-        case _:
-            certificate = update(api, request, remember)
-    return attributes(_whole(api, certificate))
+    _refuse_late(invocation.request)
+    adopts = invocation.request.desired.adopt is not None
+    certificate = _adopt(invocation) if adopts else _make(invocation)
+    return _attributes(invocation.api, certificate)
 
 
-def create(api: ApiGateway, request: Request, remember: Remember) -> Certificate:
-    """Make the certificate of this request, or find the one that an earlier delivery made.
+def update(invocation: Invocation) -> dict[str, str]:
+    """Bring the resource's certificate to its desired state. Returns and raises as `create`.
 
-    Raises `RefusedError`, `ApiError`, `OutOfTimeError`.
+    A certificate that somebody deleted by hand is made anew: a failure would make the rollback,
+    which is an Update too, fail as well and leave the stack in `UPDATE_ROLLBACK_FAILED`.
     """
-    _refuse_expired(request)
-    if request.wanted.adopt:
-        return _adopt(api, request, request.wanted.adopt, remember)
-    return _make(api, request, remember)
+    request = invocation.request
+    _refuse_late(request)
+    if not request.adoption_changed:
+        certificate = _update_in_place(invocation)
+    elif request.desired.adopt is not None:
+        certificate = _adopt(invocation)
+    else:
+        certificate = _return_to_own(invocation)
+    return _attributes(invocation.api, certificate)
 
 
-def _make(api: ApiGateway, request: Request, remember: Remember) -> Certificate:
-    for attempt in count(1):
-        now = datetime.now(UTC)
-        made = list(_carrying(api, request.own_tags, api.certificates(), around=now))
-        if made:
-            # The oldest: redeliveries agree on it, however many of them raced.
-            certificate = min(made, key=lambda found: (found.created or now, found.id))
-            remember(certificate.id)
-            api.log.info("adopted", extra={"certificate_id": certificate.id})
+def look_up(invocation: Invocation) -> dict[str, str]:
+    """Read a certificate that must exist. Returns and raises as `create`."""
+    certificate = _existing(invocation.api, invocation.request.desired.lookup or "")
+    invocation.set_physical_id(physical_id.of_lookup(certificate.id))
+    return _attributes(invocation.api, certificate)
+
+
+def _refuse_late(request: Request) -> None:
+    if request.listening_until <= time.time():
+        raise RefusedError(
+            "the request arrived when CloudFormation had stopped listening (its ServiceTimeout or "
+            "its ResponseURL had expired): nothing was made or changed; deploy again"
+        )
+
+
+def _adopt(invocation: Invocation) -> Certificate:
+    """Make an existing certificate the resource's. `ownership` says what that means."""
+    request = invocation.request
+    live = _existing(invocation.api, request.desired.adopt or "")
+    if owner := other_owner(request, invocation.api.tags(live)):
+        raise RefusedError(
+            f"client certificate {live.id} belongs to stack {owner}: remove it from that stack, "
+            f"then remove its tags {OwnTag.PREFIX}* (aws apigateway untag-resource)"
+        )
+    _change(invocation.api, request, live)
+    invocation.set_physical_id(live.id)
+    return live
+
+
+def _update_in_place(invocation: Invocation) -> Certificate:
+    request = invocation.request
+    known = physical_id.is_certificate_id(request.physical_id)
+    live = invocation.api.get(request.physical_id) if known else None
+    if live is None:
+        logger.warning("gone, making another", extra={"certificate_id": request.physical_id})
+        return _make(invocation)
+    _change(invocation.api, request, live)
+    return live
+
+
+def _return_to_own(invocation: Invocation) -> Certificate:
+    """Return to the certificate that the resource made before it adopted one, or make one.
+
+    The physical ID does not tell which that is: after a failed Update it may be either's.
+    """
+    request = invocation.request
+    own = _find_or_make(invocation, partial(made_by, request), ANY_TIME)
+    _change(invocation.api, request, own)
+    return own
+
+
+def _make(invocation: Invocation) -> Certificate:
+    """Make a certificate, unless an earlier delivery of the request made it."""
+    request = invocation.request
+    tags = tags_of_request(request, request.request_id)
+    sent, started = request.sent, invocation.deadline.started
+    # Without this, requests that arrive together would ask for the tags of each other's.
+    created = Window(sent - CLOCK_SKEW if sent else None, started)
+    return _find_or_make(invocation, lambda found: tags.items() <= found.items(), created)
+
+
+def _find_or_make(
+    invocation: Invocation, matches: Callable[[Mapping[str, str]], bool], created: Window
+) -> Certificate:
+    """Return the certificate whose tags match, and make one if there is none.
+
+    Args:
+        invocation: The request at hand.
+        matches: Decides by a certificate's tags.
+        created: When the certificate was created that the first look is for.
+    """
+    request, api = invocation.request, invocation.api
+    generates = 0
+    while True:
+        found = list(find(api, matches, api.certificates(), created))
+        if found:
+            certificate = _first_of_latest_request(found)
+            invocation.set_physical_id(certificate.id)
+            logger.info("found", extra={"certificate_id": certificate.id})
             return certificate
         try:
             certificate = api.generate(
-                request.wanted.description, {**request.wanted.tags, **request.own_tags}
+                request.desired.description,
+                {**request.desired.tags, **tags_of_request(request, request.request_id)},
+                earlier_attempts=generates,
             )
         except ApiError as error:
-            if error.fault is not Fault.UNCERTAIN or attempt == MAX_GENERATES:
+            generates += 1
+            if error.fault is not Fault.AMBIGUOUS or generates == MAX_GENERATES:
                 raise
-            api.log.warning("may have generated, looking", extra={"attempt": attempt})
-            api.sleep(faults.pause(attempt, 0.5, random.random()))
+            logger.warning("may have generated, looking", extra={"attempt": generates})
+            created = replace(created, latest=None)
+            at_least = min(2.0**generates, MAX_GENERATE_BACKOFF)
+            invocation.deadline.sleep(faults.backoff(generates, at_least, random.random()))
         else:
-            remember(certificate.id)
-            api.log.info("generated", extra={"certificate_id": certificate.id})
+            invocation.set_physical_id(certificate.id)
+            logger.info("generated", extra={"certificate_id": certificate.id})
             return certificate
-    raise AssertionError("unreachable")
 
 
-def update(api: ApiGateway, request: Request, remember: Remember) -> Certificate:
-    """Change the live certificate to what the template wants; make one where it is gone.
+def _first_of_latest_request(found: Iterable[Certificate]) -> Certificate:
+    """Choose among certificates of one resource.
 
-    A certificate that somebody deleted by hand is made anew: FAILED would make the rollback, an
-    Update too, fail as well and wedge the stack. Raises as `create` does.
+    The latest request's, since what an earlier one made was replaced; and of those the oldest,
+    which redeliveries of the request agree on, however many of them ran at once.
     """
-    _refuse_expired(request)
-    adopt = request.wanted.adopt
-    if adopt and adopt not in (request.former.adopt, request.physical_id):
-        return _adopt(api, request, adopt, remember)
-    live = api.get(request.physical_id) if can_be_id(request.physical_id) else None
-    if live is None:
-        api.log.warning("gone, making a new one", extra={"certificate_id": request.physical_id})
-        return _make(api, request, remember)
-    _change(api, request, live, request.wanted.tags)
-    return live
+    by_age = sorted(found, key=lambda it: (it.created or datetime.now(UTC), it.id))
+    latest = (by_age[-1].tags or {})[OwnTag.REQUEST]
+    return next(it for it in by_age if (it.tags or {})[OwnTag.REQUEST] == latest)
 
 
-def _adopt(api: ApiGateway, request: Request, id: str, remember: Remember) -> Certificate:
-    """Take an existing certificate into the stack's care.
+def _change(api: ApiGateway, request: Request, live: Certificate) -> None:
+    """Write what differs from the live certificate: tags first, and the description last.
 
-    It gets no tag of the request: were this to fail half-way, the Delete that sweeps what the
-    request made must not find it.
+    The template's previous properties count only where they describe this certificate: what an
+    adopted one had before stays, unless the template names it.
     """
-    live = look_up(api, id)
-    owner = api.tags(live).get(OwnTag.STACK, request.stack_id)
-    if owner != request.stack_id:
-        raise RefusedError(
-            f"client certificate {id} belongs to stack {owner}: take it out of that stack, then "
-            f"remove its tags {OwnTag.PREFIX}* (aws apigateway untag-resource)"
-        )
-    _change(api, request, live, {**request.wanted.tags, **_marks_of_care(request)})
-    remember(id)
-    return live
+    in_place = live.id == request.physical_id and not request.adoption_changed
+    previous = request.previous if in_place else PreviousProperties()
+    desired = dict(request.desired.tags)
+    dropped = [key for key in previous.tag_keys if not key.startswith(OwnTag.PREFIX)]
+    if live.id == request.desired.adopt:
+        desired |= tags_of_adopter(request)
+        dropped.append(OwnTag.REQUEST)
+    written, removed = changes.tag_changes(api.tags(live), desired, dropped)
+    if removed:  # first: the resource must not own what it adopts, and new tags need room
+        api.untag(live, removed)
+    if written:
+        api.tag(live, written)
+    description = changes.description_change(
+        live.description, request.desired.description, previous.description
+    )
+    if description is not None:
+        api.describe(live, description)
 
 
-def look_up(api: ApiGateway, id: str) -> Certificate:
-    """A certificate that must exist. Raises `RefusedError`, `ApiError`, `OutOfTimeError`."""
+def _existing(api: ApiGateway, id: str) -> Certificate:
     certificate = api.get(id)
     if certificate is None:
         raise RefusedError(
@@ -135,180 +211,8 @@ def look_up(api: ApiGateway, id: str) -> Certificate:
     return certificate
 
 
-def _marks_of_care(request: Request) -> dict[str, str]:
-    return {OwnTag.STACK: request.stack_id, OwnTag.LOGICAL: request.logical_id}
-
-
-def _change(api: ApiGateway, request: Request, live: Certificate, tags: Mapping[str, str]) -> None:
-    """Write what differs from the live certificate, and nothing else."""
-    description = description_change(live.description, request.wanted, request.former)
-    if description is not None:
-        api.describe(live, description)
-    added, removed = tag_changes(api.tags(live), tags, request.former.tags)
-    if removed:  # first, so that the new ones find room
-        api.untag(live, removed)
-    if added:
-        api.tag(live, added)
-
-
-def delete(api: ApiGateway, request: Request) -> None:
-    """Delete the certificate and its siblings: what deliveries of the same request made besides.
-
-    Content when there is nothing to delete. Raises `RefusedError`, `ApiError`, `OutOfTimeError`.
-    """
-    for certificate in _to_delete(api, request):
-        _delete_when_free(api, certificate.id)
-        api.log.info("deleted", extra={"certificate_id": certificate.id})
-
-
-def _whole(api: ApiGateway, certificate: Certificate) -> Certificate:
-    """The certificate with its PEM and dates, should a list or a generate not have told them."""
-    told = certificate.pem and certificate.created and certificate.expires
-    return certificate if told else api.get(certificate.id) or certificate
-
-
-def attributes(certificate: Certificate) -> dict[str, str]:
-    """What `Fn::GetAtt` reads, strings only. Raises `RefusedError` where something is missing."""
+def _attributes(api: ApiGateway, certificate: Certificate) -> dict[str, str]:
+    """Return the attributes. Re-read the certificate if a response omitted its PEM or dates."""
     if not (certificate.pem and certificate.created and certificate.expires):
-        raise RefusedError(
-            f"API Gateway told no PEM or no dates of client certificate {certificate.id}: try again"
-        )
-    return {
-        Attribute.ID: certificate.id,
-        Attribute.ARN: certificate.arn,
-        Attribute.PEM: certificate.pem,
-        Attribute.CREATED: _iso(certificate.created),
-        Attribute.EXPIRATION: _iso(certificate.expires),
-    }
-
-
-def description_change(live: str, wanted: Properties, former: Properties) -> str | None:
-    """The description to write; None for none. One that the template dropped is cleared."""
-    dropped = wanted.description is None and former.description is not None
-    target = "" if dropped else wanted.description
-    return target if target is not None and target != live else None
-
-
-def tag_changes(
-    live: Mapping[str, str], wanted: Mapping[str, str], former: Collection[str]
-) -> tuple[dict[str, str], list[str]]:
-    """The tags to write and the keys to remove.
-
-    Only keys that the template had and dropped are removed: others, the handler's own among them,
-    were put there by somebody else.
-    """
-    written = {key: value for key, value in wanted.items() if live.get(key) != value}
-    removed = [
-        key
-        for key in former
-        if key in live and key not in wanted and not key.startswith(OwnTag.PREFIX)
-    ]
-    return written, removed
-
-
-def _refuse_expired(request: Request) -> None:
-    if request.expires <= time.time():
-        raise RefusedError(
-            "the request came after its ResponseURL had expired, when CloudFormation no longer "
-            "listened: nothing was made or changed; deploy again"
-        )
-
-
-def _to_delete(api: ApiGateway, request: Request) -> list[Certificate]:
-    """What goes: siblings first, so that a Delete that is cut short finds the rest when redone."""
-    physical_id = request.physical_id
-    if request.wanted.adopt:
-        # The construct retains it; should a Delete come all the same, a rollback's say, the
-        # certificate was there before the stack.
-        api.log.info("left alone: adopted", extra={"certificate_id": physical_id})
-        return []
-    if physical_id.startswith(PLACEHOLDER_PREFIX):
-        marks = own_tags(
-            request.stack_id, request.logical_id, physical_id.removeprefix(PLACEHOLDER_PREFIX)
-        )
-        return list(_carrying(api, marks, api.certificates(), around=None))
-    if not can_be_id(physical_id):
-        api.log.info("nothing to delete: not the ID of a certificate")
-        return []
-    certificates = list(api.certificates())
-    own = next((found for found in certificates if found.id == physical_id), None)
-    if own is None:
-        api.log.info("nothing to delete: gone", extra={"certificate_id": physical_id})
-        return []
-    marks = {key: value for key, value in api.tags(own).items() if key.startswith(OwnTag.PREFIX)}
-    if marks.get(OwnTag.STACK, request.stack_id) != request.stack_id:
-        api.log.warning("left alone: another stack's", extra={"certificate_id": physical_id})
-        return []
-    if marks.keys() != request.own_tags.keys() or marks[OwnTag.LOGICAL] != request.logical_id:
-        return [own]
-    siblings = _carrying(api, marks, certificates, around=own.created)
-    return [*(found for found in siblings if found.id != own.id), own]
-
-
-def _carrying(
-    api: ApiGateway,
-    marks: Mapping[str, str],
-    certificates: Iterable[Certificate],
-    around: datetime | None,
-) -> Iterator[Certificate]:
-    """The certificates that carry all these tags; no more of them is kept than that takes.
-
-    Whether the real list tells tags is unverified. Where it tells none, each certificate is asked
-    for its own, but only those made within a request's lifetime `around` a moment.
-    """
-    told = False
-    untold: list[Certificate] = []
-    for found in certificates:
-        if found.tags is not None:
-            told = True
-            if marks.items() <= found.tags.items():
-                yield found
-        elif not told and _made(found, around):
-            untold.append(found)
-    if not told:
-        yield from (found for found in untold if marks.items() <= api.tags(found).items())
-
-
-def _made(found: Certificate, around: datetime | None) -> bool:
-    return not (around and found.created) or abs(found.created - around) <= REQUEST_LIFETIME
-
-
-def _delete_when_free(api: ApiGateway, id: str) -> None:
-    """Delete once no stage uses the certificate, or fail with the names of the stages in time."""
-    to_name_stages = min(15.0, 0.2 * api.seconds)
-    for attempt in count(1):
-        try:
-            return api.delete(id)
-        except ApiError as error:
-            if error.fault is Fault.MISSING:
-                return None
-            if error.fault not in (Fault.REFUSED, Fault.CONFLICT):
-                raise
-            pause = faults.pause(attempt, 0.5, random.random())
-            if api.seconds_left() <= pause + to_name_stages:
-                raise RefusedError(_in_use_reason(api, id, error)) from None
-            api.log.info("in use, waiting", extra={"certificate_id": id, "attempt": attempt})
-            api.sleep(pause)
-
-
-def _in_use_reason(api: ApiGateway, id: str, refusal: ApiError) -> str:
-    stages: list[str] = []
-    unread = ""
-    try:
-        stages.extend(api.stages_using(id))
-    except (ApiError, OutOfTimeError) as error:
-        unread = f"the stages could not all be read: {error}"
-    if stages:
-        advice = "take it off them or delete them, then delete again"
-        return "; ".join(
-            filter(
-                None,
-                (f"client certificate {id} is in use by {', '.join(stages)}: {advice}", unread),
-            )
-        )
-    found = unread or "no stage of a REST API uses it"
-    return f"client certificate {id} could not be deleted: {found}; {refusal}"
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        certificate = api.get(certificate.id) or certificate
+    return changes.attributes(certificate)

@@ -9,25 +9,24 @@ from typing import Final
 RESOURCE_TYPE: Final = "Custom::ApiGatewayClientCertificate"
 LOOKUP_RESOURCE_TYPE: Final = "Custom::ApiGatewayClientCertificateLookup"
 
-LOOKUP_ID_PREFIX: Final = "lookup:"
-"""Starts the physical ID of what is only read: no call could take it for a certificate's."""
-
 HANDLER: Final = "lambda_handler.main.handler"
 """The function's handler: this package's import path inside the asset."""
 
 FUNCTION_TIMEOUT_SECONDS: Final = 300
 SERVICE_TIMEOUT_SECONDS: Final = 1200
-"""CloudFormation's patience: the function's own time three times, and Lambda's pauses between."""
+"""How long CloudFormation waits: three invocations plus Lambda's retry delays."""
 
 
 class Property:
-    """The properties of the two resource types."""
+    """The properties of the two resource types, and those of all custom resources."""
 
     DESCRIPTION: Final = "Description"
     TAGS: Final = "Tags"
     ADOPT: Final = "AdoptClientCertificateId"
     OF_CERTIFICATE: Final = frozenset({DESCRIPTION, TAGS, ADOPT})
     LOOKUP: Final = "ClientCertificateId"
+    SERVICE_TOKEN: Final = "ServiceToken"
+    SERVICE_TIMEOUT: Final = "ServiceTimeout"
 
 
 class Attribute:

@@ -1,10 +1,12 @@
-"""crhelper's wiring, what makes up for its faults, and the only global state: the client.
+"""Adapts crhelper: one response per request, with workarounds for its bugs.
 
 crhelper 2.0.12 calls the function of the request's type and turns its end into a status, a reason
-and a physical ID. Everything else about it that could lose an answer or send two is overridden
-in `OneAnswer`, with the reason at each.
+and a physical ID. Whatever else it does that could lose a response or send two is overridden in
+`CustomResource`, with the reason beside it. The only state that outlives a request is the client.
 """
 
+import contextvars
+import logging
 import os
 import queue
 import threading
@@ -13,26 +15,32 @@ from typing import Any, Final
 
 from crhelper import FAILED, SUCCESS, CfnResource
 
-from . import certificate, log
+from . import certificate, deletion, log, physical_id
 from .api_gateway import CALL_SECONDS, ApiGateway, make_client
-from .log import Log
-from .request import placeholder, read
+from .deadline import Deadline
+from .errors import OutOfTimeError, RequestError
+from .invocation import Invocation
+from .request import read
 
 log.configure()
+logger = logging.getLogger(__name__)
+
 CLIENT: Final = make_client(CALL_SECONDS)
-"""Built while Lambda initialises the function, when the processor is at full speed."""
+"""Created while Lambda initializes the function, when the processor is at full speed."""
 
-Data = dict[str, str]
+Attributes = dict[str, str]
+Operations = Mapping[str, Callable[[Invocation], Attributes]]
 
-
-def answer(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
-    """The one answer to a request whose envelope `main` has checked."""
-    helper = OneAnswer(context.get_remaining_time_in_millis() / 1000)
-    # A copy of known keys: crhelper takes some of its own, "CrHelperData" say, from the event.
-    helper({name: event[name] for name in EVENT_KEYS if name in event}, context)
-    return helper.answer
-
-
+OPERATIONS: Final[Operations] = {
+    "Create": certificate.create,
+    "Update": certificate.update,
+    "Delete": deletion.delete,
+}
+LOOK_UP_OPERATIONS: Final[Operations] = {
+    "Create": certificate.look_up,
+    "Update": certificate.look_up,
+    "Delete": lambda _: {},  # what is only read is never deleted
+}
 EVENT_KEYS: Final = (
     "RequestType",
     "ResponseURL",
@@ -46,11 +54,19 @@ EVENT_KEYS: Final = (
 )
 
 
-class OneAnswer(CfnResource):
-    """A `CfnResource` for one request, whose answer it keeps in `answer`.
+def respond(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
+    """Return the response to a request whose envelope `main` has checked."""
+    resource = CustomResource(context.get_remaining_time_in_millis() / 1000)
+    # A copy of known keys: crhelper reads some of its own, such as "CrHelperData", from the event.
+    resource({name: event[name] for name in EVENT_KEYS if name in event}, context)
+    return resource.response
 
-    One instance a request, not one a process: crhelper's keeps `NoEcho`, an init failure, the
-    last ResponseURL and more from one request to the next of a warm process.
+
+class CustomResource(CfnResource):
+    """A `CfnResource` for one request, which keeps its response in `response`.
+
+    One instance a request rather than one a process: crhelper carries `NoEcho`, an init failure,
+    the last ResponseURL and more from one request of a warm process to the next.
     """
 
     _event: Mapping[str, Any]
@@ -58,77 +74,94 @@ class OneAnswer(CfnResource):
     RequestType: str
 
     def __init__(self, seconds: float) -> None:
-        # crhelper's own switch: without it, three clients for a polling that nothing here uses
-        # are built at every cold start.
+        # crhelper's own switch. Without it, every cold start creates three clients for polling,
+        # which nothing here uses.
         os.environ["AWS_SAM_LOCAL"] = "true"
-        # Its defaults log the signed ResponseURL (DEBUG) and hold each Delete for two minutes.
+        # The defaults log the signed ResponseURL (DEBUG) and delay each Delete by two minutes.
         super().__init__(log_level="INFO", sleep_on_delete=0)
         for register in (self.create, self.update, self.delete):
-            register(self._act)  # a type without a function would be answered SUCCESS
-        self.answer: dict[str, Any] = {}
-        # The last part of the time is for the answer, however much of it there is.
+            register(self._carry_out)  # crhelper responds SUCCESS to a type without a function
+        self.response: dict[str, Any] = {}
+        # The last part of the time is for the response, however much there is.
         self._seconds = seconds - min(30.0, seconds / 4)
         self._grace = min(5.0, seconds / 16)
 
-    def _act(self, event: Mapping[str, Any], _context: Any) -> Any:
+    def _carry_out(self, event: Mapping[str, Any], _context: Any) -> Any:
         request = read(event)
-        fields = {
-            "request_id": request.request_id,
-            "stack_id": request.stack_id,
-            "logical_id": request.logical_id,
-            "request_type": request.type,
-        }
+        log.request_fields.set(
+            {
+                "request_id": request.request_id,
+                "stack_id": request.stack_id,
+                "logical_id": request.logical_id,
+                "request_type": request.type,
+            }
+        )
         call_seconds = min(CALL_SECONDS, self._seconds / 3)
         client = CLIENT if call_seconds == CALL_SECONDS else make_client(call_seconds)
-        api = ApiGateway(client, self._seconds, call_seconds, Log(fields))
-        return certificate.fulfil(api, request, self._remember)
+        deadline = Deadline(self._seconds, call_seconds)
+        api = ApiGateway(client, call_seconds, deadline)
+        operations = LOOK_UP_OPERATIONS if request.looks_up else OPERATIONS
+        return operations[request.type](Invocation(request, api, deadline, self._set_physical_id))
 
-    def _remember(self, id: str) -> None:
-        # crhelper invents an ID for a Create that ends in an exception, and CloudFormation's
-        # Delete would then not know what to delete.
+    def _set_physical_id(self, id: str) -> None:
+        # crhelper invents an ID for a Create that ends in an exception, and the Delete that
+        # CloudFormation sends then would not know what to delete.
         self.PhysicalResourceId = id
 
     def _set_timeout(self) -> None:
-        """No timer: crhelper's answers without an ID, half a second before the end, and the main
-        thread answers again afterwards. `_wrap_function` watches the time instead."""
+        """Start no timer.
 
-    def _wrap_function(self, func: Callable[..., Data]) -> None:
-        """Run the function beside this thread, which alone ever answers, and in time.
-
-        A call that hangs beyond all its time-outs cannot hold the answer up. The abandoned thread
-        starts no further call, since its `ApiGateway` is past its deadline.
+        crhelper's responds without an ID half a second before the time-out, and its main thread
+        responds again afterwards. `_wrap_function` watches the time instead.
         """
-        event = self._event
-        known = event.get("PhysicalResourceId") if self.RequestType != "Create" else None
-        self.PhysicalResourceId = str(known or placeholder(self.RequestId))
-        ended: queue.SimpleQueue[Data | BaseException] = queue.SimpleQueue()
+
+    def _wrap_function(self, func: Callable[..., Attributes]) -> None:
+        """Run the function beside this thread, which alone responds, and in time.
+
+        A call that hangs beyond all its time-outs cannot hold up the response. The abandoned
+        thread is past its deadline and starts no further call, but the one that it hangs in may
+        still take effect (docs/failure-modes.md, "What can still happen").
+        """
+        known = self._event.get("PhysicalResourceId") if self.RequestType != "Create" else None
+        self.PhysicalResourceId = str(known or physical_id.of_request(self.RequestId))
+        outcome: queue.SimpleQueue[Attributes | BaseException] = queue.SimpleQueue()
 
         def run() -> None:
             try:
-                ended.put(func(event, self._context))
+                outcome.put(func(self._event, self._context))
+            except RequestError as error:
+                outcome.put(error)
             except BaseException as error:
-                ended.put(error)
+                logger.exception("unexpected error")
+                outcome.put(error)
 
-        threading.Thread(target=run, daemon=True).start()
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
+        thread.start()
         try:
-            result = ended.get(timeout=self._seconds + self._grace)
+            result = outcome.get(timeout=self._seconds + self._grace)
         except queue.Empty:
-            result = TimeoutError("API Gateway did not answer within the function's time")
-        if isinstance(result, Exception):
-            self.Status, self.Reason = FAILED, str(result)
-        elif isinstance(result, BaseException):
-            raise result
-        else:
-            self.Status, self.Data = SUCCESS, result
+            result = OutOfTimeError(
+                "API Gateway did not respond within the function's time: deploy again"
+            )
+        match result:
+            case dict():
+                self.Status, self.Data = SUCCESS, result
+            case RequestError():
+                self.Status, self.Reason = FAILED, str(result)
+            case Exception():
+                self.Status = FAILED
+                self.Reason = f"unexpected {type(result).__name__}: {result}"
+            case _:
+                raise result
 
     def _send(self, status: str | None = None, reason: str = "", **_: Any) -> None:
-        """Keep the first answer and send nothing: `main` delivers it.
+        """Keep the first response and send nothing: `main` delivers it.
 
-        crhelper takes a 403 or 503 for delivered, waits without a time-out, cuts off the beginning
+        crhelper counts a 403 or 503 as delivered, waits without a time-out, cuts off the beginning
         of a long reason, and sends what CloudFormation refuses for its length. `main` does not,
-        and can do so even when this module cannot be imported.
+        and delivers even when this module cannot be imported.
         """
-        self.answer = self.answer or {
+        self.response = self.response or {
             "Status": status or self.Status,
             "Reason": reason or self.Reason,
             "PhysicalResourceId": self.PhysicalResourceId,

@@ -1,68 +1,88 @@
-"""What an error of API Gateway's means, and how long to bear it: decided here, acted on elsewhere.
+"""What an error of API Gateway means, and for how long a call that gets it is retried.
 
-Sources: the exceptions of each operation in the API Gateway REST API reference, and "Common error
-types" there. Decided by error code and HTTP status, never by an error's text.
+Sources: the exceptions of each operation in the API Gateway API reference, and "Common error
+types" there. An error is classified by its code and HTTP status, never by its message.
 """
 
 import math
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
 
 
 class Fault(Enum):
-    """The kinds of failure that call for different answers."""
+    """The kinds of errors. The value completes the sentence "operation …" in a Reason."""
 
-    THROTTLED = "throttled"
-    QUOTA = "the quota of client certificates is full"
-    CONFLICT = "in conflict with another change, or in use"
-    DENIED = "not permitted"
-    MISSING = "not found"
-    REFUSED = "refused"
-    UNCERTAIN = "failed without saying whether it took effect"
+    THROTTLED = "was throttled"
+    QUOTA_FULL = "found the quota of client certificates full"
+    CONFLICT = "conflicted with another change, or the certificate is in use"
+    DENIED = "was not permitted"
+    CREDENTIALS = "was refused because of the function's credentials"
+    NOT_FOUND = "found nothing"
+    REJECTED = "was rejected"
+    AMBIGUOUS = "failed without saying whether it took effect"
 
 
-PATIENCE: Final = {
+RETRY_BUDGETS: Final[Mapping[Fault, float]] = {
     Fault.THROTTLED: math.inf,
-    Fault.QUOTA: 10.0,
+    Fault.QUOTA_FULL: 10.0,
     Fault.CONFLICT: 60.0,
-    # IAM takes seconds to show a new role's policy everywhere.
+    # IAM takes seconds to show a new role's policy, and its credentials, everywhere.
     Fault.DENIED: 60.0,
-    Fault.MISSING: 0.0,
-    Fault.REFUSED: 0.0,
-    Fault.UNCERTAIN: 60.0,
+    Fault.CREDENTIALS: 60.0,
+    Fault.NOT_FOUND: 0.0,
+    Fault.REJECTED: 0.0,
+    Fault.AMBIGUOUS: 60.0,
 }
-"""Seconds for which a call is tried again; the request's deadline bounds them all."""
+"""Seconds for which a call is retried. The deadline of the invocation bounds all of them."""
 
-_THROTTLING: Final = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
+_THROTTLING_CODES: Final = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
+_CREDENTIALS_CODES: Final = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
 _BY_STATUS: Final = {
     401: Fault.DENIED,
     403: Fault.DENIED,
-    404: Fault.MISSING,
+    404: Fault.NOT_FOUND,
     409: Fault.CONFLICT,
     429: Fault.THROTTLED,
 }
+_MAX_BACKOFF: Final = 4.0
 
 
 def classify(error: Exception) -> Fault:
-    """The kind of an error."""
+    """Return the kind of an error."""
     if isinstance(error, ParamValidationError):
-        return Fault.REFUSED
+        return Fault.REJECTED
+    if isinstance(error, NoCredentialsError):
+        return Fault.CREDENTIALS
     if not isinstance(error, ClientError):
-        return Fault.UNCERTAIN  # a lost connection, a time-out, an answer that cannot be read
+        return Fault.AMBIGUOUS  # a lost connection, a time-out, a response that cannot be parsed
     code, status = _code(error), _metadata(error).get("HTTPStatusCode", 0)
     if code == "LimitExceededException":
-        return Fault.QUOTA
-    if code in _THROTTLING:
+        return Fault.QUOTA_FULL
+    if code in _THROTTLING_CODES:
         return Fault.THROTTLED
+    if code in _CREDENTIALS_CODES:
+        return Fault.CREDENTIALS
     if status >= 500:
-        return Fault.UNCERTAIN
-    return _BY_STATUS.get(status, Fault.REFUSED)
+        return Fault.AMBIGUOUS
+    return _BY_STATUS.get(status, Fault.REJECTED)
 
 
 def retry_after(error: Exception) -> float:
-    """The seconds that API Gateway asks to wait (`retryAfterSeconds`, a header); 0 if none."""
+    """Return the seconds that API Gateway asks to wait (the `Retry-After` header), 0 if none."""
     if not isinstance(error, ClientError):
         return 0.0
     try:
@@ -71,19 +91,22 @@ def retry_after(error: Exception) -> float:
         return 0.0
 
 
-def said(error: Exception) -> str:
-    """An error in API Gateway's own words, or botocore's where it said nothing."""
+def message(error: Exception) -> str:
+    """Return an error's code and message as API Gateway sent them, else botocore's."""
     if not isinstance(error, ClientError):
         return f"{type(error).__name__}: {error}"
     return f"{_code(error)}: {error.response.get('Error', {}).get('Message', '')}"
 
 
-def pause(attempt: int, asked: float, chance: float) -> float:
-    """Seconds before the next attempt: what was asked for, and a growing, random part.
+def backoff(attempt: int, retry_after: float, jitter: float) -> float:
+    """Return the seconds to wait before the next attempt.
 
-    Without chance (0 to 1) in it, all that were throttled together would come back together.
+    Args:
+        attempt: The number of the attempt that failed, from 1.
+        retry_after: Seconds to wait at least.
+        jitter: A random number between 0 and 1. It keeps throttled callers from retrying in step.
     """
-    return asked + chance * min(4.0, 0.5 * 2.0 ** min(attempt, 10))
+    return retry_after + jitter * min(_MAX_BACKOFF, 0.5 * 2.0 ** min(attempt, 10))
 
 
 def _code(error: ClientError) -> str:

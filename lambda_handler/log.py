@@ -1,47 +1,45 @@
 """Structured logs: one JSON line a decision, on standard output, which Lambda sends to the group.
 
-Never the event: its ResponseURL is signed, and whoever reads it can answer for the resource.
+Never the event: its ResponseURL is signed, and whoever reads it can respond for the resource.
 """
 
 import json
 import logging
 import sys
 import time
-from collections.abc import Mapping, MutableMapping
-from typing import Any
+from collections.abc import Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, Final
 
-PACKAGE = __name__.rpartition(".")[0]
+PACKAGE: Final = __name__.rpartition(".")[0]
+
+request_fields: Final[ContextVar[Mapping[str, str]]] = ContextVar(
+    "request_fields", default=MappingProxyType({})
+)
+"""Fields of each line that is logged while a request is carried out."""
+
+_STANDARD_FIELDS: Final = frozenset(vars(logging.makeLogRecord({})))
 
 
 class _JsonLines(logging.Formatter):
     converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        extra = {
+            name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS
+        }
+        line: dict[str, Any] = {
             "timestamp": self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
             + f".{int(record.msecs):03d}Z",
             "level": record.levelname,
             "message": record.getMessage(),
-            **getattr(record, "fields", {}),
+            **request_fields.get(),
+            **extra,
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
-
-
-class Log(logging.LoggerAdapter[logging.Logger]):
-    """A logger that puts the same fields on each line of one request."""
-
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__(logging.getLogger(PACKAGE), fields)
-
-    def process(
-        self, msg: Any, kwargs: MutableMapping[str, Any]
-    ) -> tuple[Any, MutableMapping[str, Any]]:
-        return msg, {
-            **kwargs,
-            "extra": {"fields": {**(self.extra or {}), **kwargs.pop("extra", {})}},
-        }
 
 
 def configure() -> None:

@@ -1,7 +1,8 @@
-"""The function's entry: an event in, exactly one answer delivered to CloudFormation.
+"""The function's entry: an event in, exactly one response delivered to CloudFormation.
 
-This module imports the standard library only and guards its import of the rest, so that even a
-package that cannot be imported is answered: CloudFormation would otherwise wait for an hour.
+This module imports the standard library only and guards its import of the rest, so that it
+responds even if the rest cannot be imported. CloudFormation would otherwise wait until the
+resource's time-out.
 """
 
 import contextlib
@@ -17,9 +18,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from . import physical_id
+
 logger = logging.getLogger(__name__)
 
-# What an import makes is there to stay: looking for garbage in it is a tenth of a cold start.
+# Collecting garbage during the imports, which leave almost none, takes a tenth of a cold start.
 gc.disable()
 try:
     # Before crhelper imports it: CPython keeps its frames in chunks of 16 KB, and a large import
@@ -35,102 +38,51 @@ except Exception as error:
 gc.freeze()
 gc.enable()
 
-DELIVERY_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
-"""Seconds between the tries to deliver: five tries, then Lambda redelivers the event."""
+DELIVERY_DELAYS: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
+"""Seconds before each attempt to deliver. After the last one, Lambda redelivers the event."""
 DELIVERY_TIMEOUT: Final = 5.0
-"""Seconds that one try may wait for the network."""
+"""Seconds that one attempt may take."""
 DELIVERY_MARGIN: Final = 0.5
 """Seconds before the function's time-out in which nothing is started any more."""
 
 _REQUEST_TYPES: Final = ("Create", "Update", "Delete")
 _ENVELOPE: Final = ("StackId", "RequestId", "LogicalResourceId")
 _MAX_LENGTHS: Final = {**dict.fromkeys(_ENVELOPE, 600), "PhysicalResourceId": 1024}
-"""Bytes of these in an answer, of whose 4,096 they leave enough for the rest."""
+"""Bytes of these in a response, which leave enough of its 4,096 for the rest."""
 MAX_REASON: Final = 1000
-"""Bytes of a Reason as it is sent; CloudFormation's events show about as many."""
+"""Bytes of a Reason as it is sent. CloudFormation's events show about as many."""
 MAX_RESPONSE: Final = 4096
 """Bytes of a response. Source: CloudFormation user guide, "Custom resource response objects"."""
 
 
 class UnanswerableError(Exception):
-    """The event names no place to send an answer to."""
+    """The event does not say where to send a response."""
 
 
 class UndeliveredError(Exception):
-    """CloudFormation did not take the answer. Raised, so that Lambda redelivers the event."""
+    """CloudFormation did not accept the response. Raised, so that Lambda redelivers the event."""
 
 
 def handler(event: Any, context: Any) -> None:
-    """Answer one custom resource request; return once the answer is delivered.
+    """Respond to one custom resource request.
 
-    After a delivered answer this returns normally, always: Lambda redelivers an event that ended
+    Returns normally once the response is delivered, always: Lambda redelivers an event that ended
     in an error, and a Create that is redelivered after CloudFormation's Delete would leave a
     certificate behind.
 
-    Raises `UnanswerableError` for an event without a usable `ResponseURL`, and `UndeliveredError`.
     Source: CloudFormation user guide, "Custom resource request objects" and "response objects".
+
+    Raises:
+        UnanswerableError: The event has no usable `ResponseURL`.
+        UndeliveredError: CloudFormation did not accept the response.
     """
     end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
     url = _response_url(event)
-    answer = _fitting(_answer(event, context))
-    _deliver(url, answer, end - DELIVERY_MARGIN)
-
-
-def _answer(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
-    if IMPORT_ERROR is not None:
-        return _failed(event, f"the function's code cannot be imported: {IMPORT_ERROR}")
-    if event.get("RequestType") not in _REQUEST_TYPES:
-        return _failed(
-            event, f"request type {event.get('RequestType')!r}: use one of {_REQUEST_TYPES}"
-        )
-    for name in _ENVELOPE:
-        if not isinstance(event.get(name), str) or not event[name]:
-            return _failed(event, f"{name} {event.get(name)!r}: a non-empty string is needed")
-    for name, length in _MAX_LENGTHS.items():
-        if _shorten(event.get(name), length) != str(event.get(name) or ""):
-            return _failed(event, f"{name} takes more than {length} bytes")
-    try:
-        return custom_resource.answer(event, context)
-    except Exception as error:
-        logger.exception("unexpected error")
-        return _failed(event, f"unexpected {type(error).__name__}: {error}")
-
-
-def _failed(event: Mapping[str, Any], reason: str) -> Mapping[str, Any]:
-    """The plainest FAILED, for what never reaches `custom_resource`."""
-    told = {name: _shorten(event.get(name), length) for name, length in _MAX_LENGTHS.items()}
-    return {
-        **told,
-        "Status": "FAILED",
-        "Reason": reason,
-        "PhysicalResourceId": told["PhysicalResourceId"] or f"request:{told['RequestId']}",
-    }
-
-
-def _fitting(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answer within what CloudFormation takes; crhelper sends it however long it is.
-
-    A reason keeps its beginning, which says the most. An answer that is too long all the same is
-    FAILED with its real ID, so that the rollback deletes the certificate.
-    """
-    answer = {**answer, "Reason": _shorten(answer["Reason"], MAX_REASON)}
-    length = len(json.dumps(answer))
-    if length <= MAX_RESPONSE:
-        return answer
-    reason = f"the response has {length} bytes: CloudFormation takes {MAX_RESPONSE}"
-    return {**answer, "Status": "FAILED", "Reason": reason, "Data": {}}
-
-
-def _shorten(value: object, length: int) -> str:
-    """The beginning of a text that takes no more than `length` bytes in the answer, escaped."""
-    text = str(value or "")
-    while len(json.dumps(text)) - len('""') > length:
-        text = text[: min(len(text), length) * 9 // 10]
-    return text
+    _deliver(url, _fit_response(_respond(event, context)), end - DELIVERY_MARGIN)
 
 
 def _response_url(event: Any) -> SplitResult:
-    """The event's signed URL. It is a secret: no error and no log line holds any part of it."""
+    """Return the event's signed URL. It is a secret: no error or log line contains part of it."""
     url = event.get("ResponseURL") if isinstance(event, dict) else None
     usable = isinstance(url, str) and url.isascii() and url.isprintable() and " " not in url
     try:
@@ -140,50 +92,103 @@ def _response_url(event: Any) -> SplitResult:
     except ValueError:
         pass
     raise UnanswerableError(
-        "the event has no https ResponseURL, so it cannot be answered: "
+        "the event has no https ResponseURL, so there is nowhere to send a response: "
         "invoke this function through CloudFormation"
     )
 
 
-def _deliver(url: SplitResult, answer: Mapping[str, Any], deadline: float) -> None:
-    body = json.dumps(answer).encode()
-    told = {
-        "request_id": answer["RequestId"],
-        "stack_id": answer["StackId"],
-        "logical_id": answer["LogicalResourceId"],
-        "physical_id": answer["PhysicalResourceId"],
-        "status": answer["Status"],
-        "reason": answer["Reason"],
+def _respond(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
+    if IMPORT_ERROR is not None:
+        return _failed(event, f"the function's code cannot be imported: {IMPORT_ERROR}")
+    if event.get("RequestType") not in _REQUEST_TYPES:
+        return _failed(
+            event, f"RequestType must be one of {_REQUEST_TYPES}, not {event.get('RequestType')!r}"
+        )
+    for name in _ENVELOPE:
+        if not isinstance(event.get(name), str) or not event[name]:
+            return _failed(event, f"{name} must be a non-empty string, not {event.get(name)!r}")
+    for name, length in _MAX_LENGTHS.items():
+        if _shorten(event.get(name), length) != str(event.get(name) or ""):
+            return _failed(event, f"{name} has more than {length} bytes")
+    try:
+        return custom_resource.respond(event, context)
+    except Exception as error:
+        logger.exception("unexpected error")
+        return _failed(event, f"unexpected {type(error).__name__}: {error}")
+
+
+def _failed(event: Mapping[str, Any], reason: str) -> Mapping[str, Any]:
+    """Return the plainest FAILED, for what never reaches `custom_resource`."""
+    ids = {name: _shorten(event.get(name), length) for name, length in _MAX_LENGTHS.items()}
+    return {
+        **ids,
+        "Status": "FAILED",
+        "Reason": reason,
+        "PhysicalResourceId": ids["PhysicalResourceId"] or physical_id.of_request(ids["RequestId"]),
+    }
+
+
+def _fit_response(response: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Make a response as short as CloudFormation requires; crhelper sends it whatever its length.
+
+    A Reason keeps its beginning, which says the most. A response that is too long all the same
+    becomes FAILED with its real ID, so that the rollback deletes the certificate.
+    """
+    response = {**response, "Reason": _shorten(response["Reason"], MAX_REASON)}
+    length = len(json.dumps(response))
+    if length <= MAX_RESPONSE:
+        return response
+    reason = f"the response has {length} bytes, and CloudFormation accepts {MAX_RESPONSE}"
+    return {**response, "Status": "FAILED", "Reason": reason, "Data": {}}
+
+
+def _shorten(value: object, length: int) -> str:
+    """Return the beginning of a text that has at most `length` bytes as JSON."""
+    text = str(value or "")
+    while len(json.dumps(text)) - len('""') > length:
+        text = text[: min(len(text), length) * 9 // 10]
+    return text
+
+
+def _deliver(url: SplitResult, response: Mapping[str, Any], deadline: float) -> None:
+    body = json.dumps(response).encode()
+    fields = {
+        "request_id": response["RequestId"],
+        "stack_id": response["StackId"],
+        "logical_id": response["LogicalResourceId"],
+        "physical_id": response["PhysicalResourceId"],
+        "status": response["Status"],
+        "reason": response["Reason"],
     }
     outcome = "no time was left"
-    for attempt, pause in enumerate((0.0, *DELIVERY_PAUSES), start=1):
-        if deadline - time.monotonic() <= pause:
+    for attempt, delay in enumerate(DELIVERY_DELAYS, start=1):
+        if deadline - time.monotonic() <= delay:
             break
-        time.sleep(pause)
+        time.sleep(delay)
         try:
             status = _put(url, body, min(DELIVERY_TIMEOUT, deadline - time.monotonic()))
-        except Exception as error:  # its text may hold the URL: only its type is told
+        except Exception as error:  # its text may contain the URL, so only its type is logged
             outcome, status = type(error).__name__, None
         else:
             outcome = f"HTTP status {status}"
         delivered = status is not None and 200 <= status < 300
         logger.log(
             logging.INFO if delivered else logging.WARNING,
-            "answer delivered" if delivered else "answer not delivered",
-            extra={"fields": {**told, "attempt": attempt, "outcome": outcome}},
+            "response delivered" if delivered else "response not delivered",
+            extra={**fields, "attempt": attempt, "outcome": outcome},
         )
         if delivered:
             return
         if status is not None and status < 500:
-            break  # refused, an expired signature say, or redirected: trying again cannot help
-    raise UndeliveredError(f"CloudFormation did not take the answer: {outcome}") from None
+            break  # refused or redirected, as with an expired signature: a retry cannot help
+    raise UndeliveredError(f"CloudFormation did not accept the response: {outcome}") from None
 
 
 def _put(url: SplitResult, body: bytes, timeout: float) -> int:
     connection = http.client.HTTPSConnection(
         url.hostname or "", url.port, timeout=timeout, context=ssl.create_default_context()
     )
-    # The time-out bounds each wait for the network; this bounds the whole, should bytes drip in.
+    # The time-out bounds each wait for the network. This bounds the whole, if bytes trickle in.
     end = threading.Timer(timeout, _hang_up, [connection])
     end.daemon = True
     end.start()
@@ -198,5 +203,5 @@ def _put(url: SplitResult, body: bytes, timeout: float) -> int:
 
 
 def _hang_up(connection: http.client.HTTPSConnection) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # not connected yet, or not any more
+    with contextlib.suppress(OSError, AttributeError):  # not connected yet, or no longer
         connection.sock.shutdown(socket.SHUT_RDWR)

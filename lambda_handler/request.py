@@ -1,45 +1,52 @@
-"""A CloudFormation event, read into a typed request or refused; nothing here calls anything.
+"""A CloudFormation event, read into a typed request or refused. Nothing here calls anything.
 
-Strict where a certificate would be made from it, forgiving where strictness would wedge a stack:
-old properties are what some earlier version accepted, and a Delete needs none of them.
+Strict where a certificate would be made from it, lenient where strictness would leave a stack that
+cannot be rolled back or deleted: an earlier version may have accepted the previous properties, and
+a Delete needs no properties at all.
 """
 
 import calendar
+import math
 import time
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from . import tags as tag_rules
-from .contract import LOOKUP_RESOURCE_TYPE, OwnTag, Property
+from .contract import LOOKUP_RESOURCE_TYPE, SERVICE_TIMEOUT_SECONDS, Property
+from .errors import InvalidRequestError
+from .physical_id import is_certificate_id
 
-PLACEHOLDER_PREFIX: Final = "request:"
-"""Starts the physical ID of a request that made nothing, or cannot know whether it did."""
-
-_ALWAYS_KNOWN: Final = {"ServiceToken", "ServiceTimeout"}
-
-
-class InvalidRequestError(Exception):
-    """The template asks for what this resource cannot do; nothing was called."""
+_ALWAYS_ACCEPTED: Final = frozenset({Property.SERVICE_TOKEN, Property.SERVICE_TIMEOUT})
 
 
 @dataclass(frozen=True)
 class Properties:
-    """What a template says of a certificate. A description of None: it says nothing."""
+    """The desired state of a certificate. What is None, the template does not mention."""
 
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     adopt: str | None = None
-    """The ID of an existing certificate to take into care, instead of making one."""
+    """The ID of an existing certificate to adopt."""
     lookup: str | None = None
-    """The ID of an existing certificate to read, and nothing else."""
+    """The ID of an existing certificate to read."""
+
+
+@dataclass(frozen=True)
+class PreviousProperties:
+    """What the template said before, as far as it can be read."""
+
+    description: str | None = None
+    tag_keys: frozenset[str] = frozenset()
+    adopt: str | None = None
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request of CloudFormation's, in the terms of this resource."""
+    """One request of CloudFormation, in the terms of this resource."""
 
     type: str
     looks_up: bool
@@ -48,141 +55,165 @@ class Request:
     logical_id: str
     request_id: str
     physical_id: str
-    wanted: Properties
-    former: Properties
-    expires: float
-    """When CloudFormation stops to listen: seconds since the epoch, infinite where it is untold."""
+    desired: Properties
+    previous: PreviousProperties
+    sent: datetime | None
+    """When CloudFormation sent it, None if unknown."""
+    listening_until: float
+    """When CloudFormation stops listening, in epoch seconds; infinity if unknown."""
 
     @property
-    def own_tags(self) -> dict[str, str]:
-        """The tags that mark what this very request made."""
-        return own_tags(self.stack_id, self.logical_id, self.request_id)
-
-
-def own_tags(stack_id: str, logical_id: str, request_id: str) -> dict[str, str]:
-    """The three tags that the handler adds to the user's."""
-    return {OwnTag.STACK: stack_id, OwnTag.LOGICAL: logical_id, OwnTag.REQUEST: request_id}
-
-
-def placeholder(request_id: str) -> str:
-    """The physical ID that lets a later Delete sweep exactly what the request made."""
-    return PLACEHOLDER_PREFIX + request_id
+    def adoption_changed(self) -> bool:
+        """Whether the template names another certificate to adopt than before, or none any more."""
+        return self.desired.adopt != self.previous.adopt
 
 
 def read(event: Mapping[str, Any]) -> Request:
-    """Read an event whose envelope `main` has checked. Raises `InvalidRequestError`."""
-    kind = event["RequestType"]
+    """Read an event whose envelope `main` has checked.
+
+    Raises:
+        InvalidRequestError: The properties ask for what this resource cannot do.
+    """
+    type_ = event["RequestType"]
     looks_up = event.get("ResourceType") == LOOKUP_RESOURCE_TYPE
-    properties = event.get("ResourceProperties")
-    if kind == "Delete":
-        wanted = _readable(properties)
-    else:
-        known = {Property.LOOKUP} if looks_up else Property.OF_CERTIFICATE
-        # A rollback is an Update too and may carry what another version knew: strict on Create.
-        wanted = _properties(properties, known if kind == "Create" else None)
-    if looks_up and not wanted.lookup and kind != "Delete":
-        raise InvalidRequestError(f"{Property.LOOKUP} is missing: name the certificate to read")
-    if kind != "Delete":  # an Update can make a certificate too
-        _check_own_tags(event)
+    desired = Properties()
+    if type_ != "Delete":
+        desired = _desired(event.get("ResourceProperties"), type_, looks_up)
+        _check_ownership_tags(event)
+    signed, expires = validity(event["ResponseURL"])
+    id = event.get("PhysicalResourceId")
     return Request(
-        type=kind,
+        type=type_,
         looks_up=looks_up,
         stack_id=event["StackId"],
         logical_id=event["LogicalResourceId"],
         request_id=event["RequestId"],
-        physical_id=str(event.get("PhysicalResourceId") or ""),
-        wanted=wanted,
-        former=_readable(event.get("OldResourceProperties")),
-        expires=expiry(event["ResponseURL"]),
+        physical_id=id if isinstance(id, str) else "",
+        desired=desired,
+        previous=_previous(event.get("OldResourceProperties")),
+        sent=None if signed is None else datetime.fromtimestamp(signed, UTC),
+        listening_until=min(
+            expires,
+            math.inf if signed is None else signed + _service_timeout(event),
+        ),
     )
 
 
-def expiry(url: str) -> float:
-    """When a signed URL ends, in seconds since the epoch; infinite where it does not say.
+def validity(url: str) -> tuple[float | None, float]:
+    """Return when a URL was signed and when it expires, in epoch seconds.
 
-    Source: S3 user guide, "Authenticating requests: using query parameters" (version 4:
-    `X-Amz-Date` + `X-Amz-Expires`; version 2: `Expires`).
+    Where the URL does not say, these are None and infinity.
+
+    Source: S3 user guide, "Authenticating requests: using query parameters" (signature version 4:
+    `X-Amz-Date` and `X-Amz-Expires`; version 2: `Expires`).
     """
     query = {name.lower(): values[0] for name, values in parse_qs(urlsplit(url).query).items()}
     try:
         if "x-amz-expires" in query:
-            signed = time.strptime(query["x-amz-date"], "%Y%m%dT%H%M%SZ")
-            return calendar.timegm(signed) + float(query["x-amz-expires"])
-        return float(query["expires"])
+            signed = calendar.timegm(time.strptime(query["x-amz-date"], "%Y%m%dT%H%M%SZ"))
+            return signed, signed + float(query["x-amz-expires"])
+        return None, float(query["expires"])
     except (KeyError, ValueError):
-        return float("inf")
+        return None, math.inf
 
 
-def _properties(value: Any, known: AbstractSet[str] | None) -> Properties:
-    """Properties, checked; with `known`, others are refused."""
+def _service_timeout(event: Mapping[str, Any]) -> float:
+    """Return the seconds that CloudFormation waits for a response.
+
+    The construct sets `ServiceTimeout`. CloudFormation is not documented to pass it on, and
+    without it the construct's value holds.
+    """
+    properties = event.get("ResourceProperties")
+    given = properties.get(Property.SERVICE_TIMEOUT) if isinstance(properties, Mapping) else None
+    try:
+        seconds = float(given)  # type: ignore[arg-type]  # None is a TypeError, as it should be
+    except (TypeError, ValueError):
+        return SERVICE_TIMEOUT_SECONDS
+    return seconds if seconds > 0 else SERVICE_TIMEOUT_SECONDS
+
+
+def _desired(value: Any, type_: str, looks_up: bool) -> Properties:
     if value is None:
         value = {}
     if not isinstance(value, Mapping):
-        raise InvalidRequestError(f"properties {value!r}: an object is needed")
-    if known is not None and (unknown := set(value) - _ALWAYS_KNOWN - known):
+        raise InvalidRequestError(f"ResourceProperties must be an object, not {value!r}")
+    known = {Property.LOOKUP} if looks_up else Property.OF_CERTIFICATE
+    # A rollback is an Update, and may carry what another version knew.
+    if type_ == "Create":
+        _refuse_unknown(value, known)
+    tags = _tags(value.get(Property.TAGS))
+    if violation := tag_rules.violation(tags):
+        raise InvalidRequestError(violation)
+    desired = Properties(
+        description=_string(value, Property.DESCRIPTION),
+        tags=tags,
+        adopt=_certificate_id(value, Property.ADOPT),
+        lookup=_certificate_id(value, Property.LOOKUP),
+    )
+    if looks_up and desired.lookup is None:
+        raise InvalidRequestError(f"{Property.LOOKUP} is missing: name the certificate to read")
+    return desired
+
+
+def _refuse_unknown(properties: Mapping[str, Any], known: AbstractSet[str]) -> None:
+    if unknown := set(properties) - _ALWAYS_ACCEPTED - known:
         raise InvalidRequestError(
             f"unknown property {min(map(str, unknown))!r}: use {', '.join(sorted(known))}"
         )
-    tags = _tags(value.get(Property.TAGS))
-    if broken := tag_rules.violation(tags):
-        raise InvalidRequestError(broken)
-    return Properties(
-        description=_string(value, Property.DESCRIPTION),
-        tags=tags,
-        adopt=_id(value, Property.ADOPT),
-        lookup=_id(value, Property.LOOKUP),
-    )
 
 
 def _string(properties: Mapping[str, Any], name: str) -> str | None:
     value = properties.get(name)
     if value is None or isinstance(value, str):
         return value
-    raise InvalidRequestError(f"{name} {value!r}: a string is needed")
+    raise InvalidRequestError(f"{name} must be a string, not {value!r}")
 
 
-def _id(properties: Mapping[str, Any], name: str) -> str | None:
+def _certificate_id(properties: Mapping[str, Any], name: str) -> str | None:
     value = _string(properties, name)
-    if value is None or can_be_id(value):
+    if value is None or is_certificate_id(value):
         return value
-    raise InvalidRequestError(f"{name} {value!r}: the ID of a client certificate is needed")
-
-
-def can_be_id(text: str) -> bool:
-    """Whether a call for this ID could only ever mean one certificate: no path, no empty name."""
-    return text.isascii() and text.replace("-", "").isalnum()
+    raise InvalidRequestError(f"{name} must be the ID of a client certificate, not {value!r}")
 
 
 def _tags(value: Any) -> dict[str, str]:
-    tags: dict[str, str] = {}
     if not isinstance(value, list | None):
-        raise InvalidRequestError(f"{Property.TAGS} {value!r}: a list of Key and Value is needed")
+        raise InvalidRequestError(
+            f"{Property.TAGS} must be a list of objects with Key and Value, not {value!r}"
+        )
+    tags: dict[str, str] = {}
     for tag in value or []:
-        pair = tag if isinstance(tag, Mapping) else {}
-        key, text = pair.get("Key"), pair.get("Value")
-        if not isinstance(key, str) or not isinstance(text, str) or len(pair) != 2:
-            raise InvalidRequestError(f"tag {tag!r}: an object of Key and Value is needed")
+        if not isinstance(tag, Mapping) or not isinstance(tag.get("Key"), str):
+            raise _bad_tag(tag)
+        if tag.keys() == {"Key"}:
+            continue  # CloudFormation removed a Value that was AWS::NoValue
+        if tag.keys() != {"Key", "Value"} or not isinstance(tag["Value"], str):
+            raise _bad_tag(tag)
+        key = tag["Key"]
         if key in tags:
-            raise InvalidRequestError(f"tag key {key!r} stands twice: keys are unique")
-        tags[key] = text
+            raise InvalidRequestError(f"tag key {key!r} appears twice: keys must be unique")
+        tags[key] = tag["Value"]
     return tags
 
 
-def _readable(value: Any) -> Properties:
-    """Properties that are only looked back at: what can be read counts, nothing is refused."""
-    old = value if isinstance(value, Mapping) else {}
-    text = {name: value for name, value in old.items() if isinstance(value, str)}
-    listed = old.get(Property.TAGS)
-    pairs = [tag for tag in listed if isinstance(tag, Mapping)] if isinstance(listed, list) else []
-    return Properties(
-        description=text.get(Property.DESCRIPTION),
-        tags={key: "" for tag in pairs if isinstance(key := tag.get("Key"), str)},
-        adopt=text.get(Property.ADOPT),
-        lookup=text.get(Property.LOOKUP),
+def _bad_tag(tag: Any) -> InvalidRequestError:
+    return InvalidRequestError(f"tag {tag!r} must be an object with the strings Key and Value")
+
+
+def _previous(value: Any) -> PreviousProperties:
+    """Read what can be read, and refuse nothing."""
+    properties = value if isinstance(value, Mapping) else {}
+    strings = {name: value for name, value in properties.items() if isinstance(value, str)}
+    listed = properties.get(Property.TAGS)
+    tags = [tag for tag in listed if isinstance(tag, Mapping)] if isinstance(listed, list) else []
+    return PreviousProperties(
+        description=strings.get(Property.DESCRIPTION),
+        tag_keys=frozenset(tag["Key"] for tag in tags if isinstance(tag.get("Key"), str)),
+        adopt=strings.get(Property.ADOPT),
     )
 
 
-def _check_own_tags(event: Mapping[str, Any]) -> None:
+def _check_ownership_tags(event: Mapping[str, Any]) -> None:
     for name in ("StackId", "LogicalResourceId", "RequestId"):
         if not tag_rules.is_value(event[name]):
             raise InvalidRequestError(f"{name} {event[name]!r} cannot be the value of a tag")

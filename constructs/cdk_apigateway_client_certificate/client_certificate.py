@@ -17,7 +17,7 @@ from ._tags import CertificateTags
 from ._weak_reference import weak_reference
 from .lambda_handler import contract
 from .lambda_handler.contract import Attribute, Property
-from .lambda_handler.request import can_be_id
+from .lambda_handler.physical_id import is_certificate_id
 
 _ARN: Final = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+)::/clientcertificates/(?P<id>.+)")
 
@@ -371,7 +371,9 @@ def _not_retained(client_certificate_id: str, policy: object) -> str:
 
 
 def _check_id(construct: IConstruct, client_certificate_id: str) -> None:
-    if not cdk.Token.is_unresolved(client_certificate_id) and not can_be_id(client_certificate_id):
+    if not cdk.Token.is_unresolved(client_certificate_id) and not is_certificate_id(
+        client_certificate_id
+    ):
         raise ValueError(
             f"{construct.node.path}: {client_certificate_id!r} is not the ID of a client "
             "certificate: use what aws apigateway get-client-certificates shows"

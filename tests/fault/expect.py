@@ -93,7 +93,10 @@ def delete_of(aws: World, event: dict[str, Any], physical_id: str | None = None)
     if physical_id is None:
         physical_id = answers_to(aws, event)[0]["PhysicalResourceId"]
     return aws.event(
-        "Delete", PhysicalResourceId=physical_id, ResourceProperties=event["ResourceProperties"]
+        "Delete",
+        LogicalResourceId=event["LogicalResourceId"],
+        PhysicalResourceId=physical_id,
+        ResourceProperties=event["ResourceProperties"],
     )
 
 

@@ -93,7 +93,11 @@ class FakeApiGateway:
         self.api = certificates or ClientCertificates()
         self.api.stages_using = self._stages_using
         self.stages: dict[str, dict[str, str]] = {}
-        """API ID → stage name → ID of the client certificate that the stage presents."""
+        """REST API ID → stage name → ID of the client certificate that the stage presents."""
+        self.websocket_stages: dict[str, dict[str, str]] = {}
+        """The same of WebSocket APIs."""
+        self.page_size = 500
+        """REST APIs on a page, at most."""
         self.calls: list[str] = []
         self.faults: list[Fault] = []
         self._lock = threading.Lock()
@@ -158,7 +162,7 @@ class FakeApiGateway:
     def _stages_using(self, id: str) -> list[str]:
         return [
             f"{api}/{stage}"
-            for api, stages in self.stages.items()
+            for api, stages in {**self.stages, **self.websocket_stages}.items()
             for stage, presented in stages.items()
             if presented == id
         ]
@@ -189,13 +193,28 @@ class FakeApiGateway:
         if self.api.handles(method, path):
             return self.api.handle(method, path, parse_qs(query), body)
         if method == "GET" and path == "/restapis":
-            return _json({"item": [{"id": api} for api in self.stages]})
+            return self._rest_apis(parse_qs(query))
         if method == "GET" and (match := re.fullmatch(r"/restapis/(\w+)/stages", path)):
             stages = self.stages[match[1]].items()
             return _json(
                 {"item": [{"stageName": name, "clientCertificateId": id} for name, id in stages]}
             )
+        if method == "GET" and path == "/v2/apis":
+            apis = [{"apiId": api, "protocolType": "WEBSOCKET"} for api in self.websocket_stages]
+            return _json({"items": [{"apiId": "http1", "protocolType": "HTTP"}, *apis]})
+        if method == "GET" and (match := re.fullmatch(r"/v2/apis/(\w+)/stages", path)):
+            stages = self.websocket_stages[match[1]].items()
+            return _json(
+                {"items": [{"stageName": name, "clientCertificateId": id} for name, id in stages]}
+            )
         return error(404, "NotFoundException", f"no such path: {path}")
+
+    def _rest_apis(self, query: dict[str, list[str]]) -> Response:
+        start = int(query.get("position", ["0"])[0])
+        end = start + min(self.page_size, int(query.get("limit", ["25"])[0]))
+        apis = [{"id": api} for api in self.stages]
+        more = {"position": str(end)} if end < len(apis) else {}
+        return _json({"item": apis[start:end], **more})
 
 
 def _json(document: Any) -> Response:

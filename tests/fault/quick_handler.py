@@ -56,11 +56,11 @@ class InProcess:
             if name != "PATH":
                 patch.setenv(name, value)
         patch.setattr(boto3, "DEFAULT_SESSION", _session())
-        from lambda_handler import api_gateway, custom_resource, log, main
+        from lambda_handler import api_gateway, custom_resource, deadline, log, main
 
         self.main = main
         self.clock = Clock()
-        self._api_gateway = api_gateway
+        self._timed = (api_gateway, deadline, main)
         self._patch = patch
         self._output = io.StringIO()
         with redirect_stdout(self._output):
@@ -74,8 +74,8 @@ class InProcess:
     def use(self, clock: Clock) -> None:
         """Let the handler's pauses and deadlines follow this clock."""
         self.clock = clock
-        self._patch.setattr(self._api_gateway, "time", clock)
-        self._patch.setattr(self.main, "time", clock)
+        for module in self._timed:
+            self._patch.setattr(module, "time", clock)
 
     @property
     def logs(self) -> list[str]:

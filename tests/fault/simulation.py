@@ -108,6 +108,8 @@ class Account(ClientCertificates):
             return _json(
                 {"item": [{"stageName": "prod", "clientCertificateId": id} for id in self.in_use]}
             )
+        if (call.method, call.path) == ("GET", "/v2/apis"):
+            return _json({"items": []})
         raise AssertionError(f"no call that the handler should make: {call}")
 
     def generate(self, description: str | None, tags: Mapping[str, str]) -> Certificate:
@@ -168,9 +170,9 @@ def simulated_handler() -> Iterator[Handler]:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         patch.setattr(boto3, "DEFAULT_SESSION", None)
-        main, custom_resource, api_gateway, certificate, log = (
+        main, custom_resource, api_gateway, deadline, certificate, log = (
             importlib.import_module(f"lambda_handler.{name}")
-            for name in ("main", "custom_resource", "api_gateway", "certificate", "log")
+            for name in ("main", "custom_resource", "api_gateway", "deadline", "certificate", "log")
         )
         handler = Handler(main)
         clock = handler.clock
@@ -181,9 +183,10 @@ def simulated_handler() -> Iterator[Handler]:
         client = api_gateway.make_client(api_gateway.CALL_SECONDS)
         patch.setattr(custom_resource, "CLIENT", client)
         patch.setattr(custom_resource, "make_client", lambda _seconds: client)
-        for module in (main, api_gateway, certificate):
+        for module in (main, api_gateway, deadline, certificate):
             patch.setattr(module, "time", clock)
-        patch.setattr(certificate, "datetime", _datetime_of(clock))
+        for module in (deadline, certificate):
+            patch.setattr(module, "datetime", _datetime_of(clock))
         patch.setattr(main, "_put", lambda url, body, _timeout: handler.put(url, body))
         # A tenth of all the time otherwise.
         patch.setattr(UserAgentString, "to_string", lambda _self: "tests")

@@ -24,7 +24,7 @@ from tests.fault.expect import (
 from tests.fault.fakes import Fault, World
 from tests.fault.quick_handler import InProcess
 
-NOT_DELIVERED = "raised UndeliveredError: CloudFormation did not take the answer"
+NOT_DELIVERED = "raised UndeliveredError: CloudFormation did not accept the response"
 
 
 @pytest.mark.parametrize("trouble", [500, 503, "reset"])
@@ -199,7 +199,25 @@ def test_row_26_what_crhelper_would_take_from_an_event_is_not_taken(
     assert "x" not in answer["Data"]
 
 
-PACKAGE = ("api_gateway", "certificate", "contract", "custom_resource", "faults", "log", "request")
+PACKAGE = (
+    "api_gateway",
+    "certificate",
+    "changes",
+    "contract",
+    "custom_resource",
+    "deadline",
+    "deletion",
+    "errors",
+    "faults",
+    "invocation",
+    "log",
+    "ownership",
+    "request",
+    "search",
+    "tags",
+)
+ENTRY = {"__init__", "main", "physical_id"}
+"""What the entry imports before it guards its imports."""
 
 
 @pytest.mark.parametrize("broken", [*(f"lambda_handler/{name}.py" for name in PACKAGE), "crhelper"])
@@ -225,7 +243,7 @@ def test_row_30_a_package_that_cannot_be_imported_is_answered_failed(
 
 def test_row_30_every_module_but_the_entry_is_broken_in_a_test(asset: Path) -> None:
     names = {path.stem for path in (asset / "lambda_handler").glob("*.py")}
-    assert names == {*PACKAGE, "tags", "main", "__init__"}
+    assert names == {*PACKAGE, *ENTRY}
 
 
 def test_row_34_each_decision_is_one_json_line_with_the_requests_id(
@@ -236,10 +254,10 @@ def test_row_34_each_decision_is_one_json_line_with_the_requests_id(
     lines = [json.loads(line) for line in here.invoke(event).logs]
     assert [line["message"] for line in lines] == [
         "called",
-        "call failed, trying again",
+        "call failed, retrying",
         "called",
         "generated",
-        "answer delivered",
+        "response delivered",
     ]
     id = succeeded(aws, event)
     for line in lines:
@@ -293,9 +311,34 @@ def test_an_unexpected_error_is_answered_with_its_name(
         raise ZeroDivisionError("nobody saw this coming")
 
     event, id = created(aws, here)
-    monkeypatch.setattr(here.main.custom_resource, "answer", broken)
+    monkeypatch.setattr(here.main.custom_resource, "respond", broken)
     delete = delete_of(aws, event)
     assert here.invoke(delete).ended == "returned"
     answered, reason = failed(aws, delete)
     assert answered == id
     assert "ZeroDivisionError: nobody saw this coming" in reason
+
+
+def test_unexpected_error_while_a_request_is_carried_out_is_named_and_logged(
+    aws: World, here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A response without an ID in it, where the API's model says that there is one."""
+    event, id = created(aws, here)
+    bare = fakes.Response(200, {}, b'{"item": [{"description": "no ID"}]}')
+    aws.api.script(Fault("GET", "/clientcertificates", bare))
+    delete = delete_of(aws, event)
+    invocation = here.invoke(delete)
+    answered, reason = failed(aws, delete)
+    assert answered == id
+    assert reason == "unexpected KeyError: 'clientCertificateId'"
+    (line,) = (it for line in invocation.logs if (it := json.loads(line))["level"] == "ERROR")
+    assert line["request_id"] == delete["RequestId"]
+    assert "Traceback" in line["exception"]
+    assert "KeyError" in line["exception"]
+
+
+def test_expected_failure_is_logged_without_a_traceback(aws: World, here: InProcess) -> None:
+    event = aws.event("Create", ResourceProperties={"Colour": "red"})
+    invocation = here.invoke(event)
+    failed(aws, event)
+    assert not any("exception" in json.loads(line) for line in invocation.logs)

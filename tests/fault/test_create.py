@@ -155,16 +155,47 @@ def test_row_04_a_generate_that_keeps_failing_leaves_nothing_behind(
     event = aws.event("Create")
     aws.api.script(
         Fault("POST", "/clientcertificates", fakes.SERVER_ERROR, times=99, commit=commit),
-        Fault("GET", "/clientcertificates", _empty_list(), times=3),
+        Fault("GET", "/clientcertificates", _empty_list(), times=6),
     )
+    started = here.clock.monotonic()
     assert here.invoke(event).ended == "returned"
+    assert 30 < here.clock.monotonic() - started < 120
     id, reason = failed(aws, event)
     assert id == placeholder(event)
     assert "InternalFailure" in reason
-    assert aws.api.calls == [LIST, GENERATE] * 3
-    assert len(aws.api.ids) == (3 if commit else 0)
+    assert "generate_client_certificate failed" in reason
+    assert "after 6 attempts" in reason
+    assert aws.api.calls == [LIST, GENERATE] * 6
+    assert len(aws.api.ids) == (6 if commit else 0)
     deleted(aws, here, event)
     assert not aws.api.ids
+
+
+def test_create_outlasts_four_server_errors(aws: World, here: InProcess) -> None:
+    """They take seconds, and an invocation has minutes."""
+    aws.api.script(Fault("POST", "/clientcertificates", fakes.SERVER_ERROR, times=4))
+    event, _ = created(aws, here)
+    assert aws.api.calls == [LIST, GENERATE] * 5
+    deleted(aws, here, event)
+    assert not aws.api.ids
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+def test_only_certificates_that_the_request_can_have_made_are_asked_for_tags(
+    aws: World, here: InProcess, kind: str
+) -> None:
+    """Each question is a call, and all calls of the account share 10 requests/s."""
+    aws.api.api.tags_in_list = False
+    minutes_old = {aws.api.api.generate("theirs", {}).id: age for age in (-2, 2, 7, 60)}
+    for id, age in minutes_old.items():
+        aws.api.api.certificates[id].created -= timedelta(minutes=age)
+    event = aws.event(
+        kind, PhysicalResourceId="gone42", ResponseURL=aws.cloudformation.url("answer-0", age=60)
+    )
+    here.invoke(event)
+    succeeded(aws, event)
+    asked = [call.rpartition("%2F")[2] for call in aws.api.calls if "/tags/" in call]
+    assert asked == [id for id, age in minutes_old.items() if age == 2]
 
 
 def test_row_05_a_create_whose_response_url_has_expired_makes_nothing(
@@ -175,6 +206,42 @@ def test_row_05_a_create_whose_response_url_has_expired_makes_nothing(
     id, reason = failed(aws, event)
     assert (id, aws.api.calls) == (placeholder(event), [])
     assert "expired" in reason
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+@pytest.mark.parametrize(
+    ("service_timeout", "age", "refused"),
+    [
+        ("1200", 1190, False),
+        ("1200", 1500, True),
+        ("3600", 1500, False),
+        ("3600", 7190, True),
+        ("60", 70, True),
+        (None, 1190, False),
+        (None, 1500, True),
+        ("soon", 1500, True),
+        ("-1", 1190, False),
+    ],
+)
+def test_request_after_its_service_timeout_changes_nothing(
+    aws: World, here: InProcess, kind: str, service_timeout: str | None, age: int, refused: bool
+) -> None:
+    """CloudFormation has stopped listening, though the ResponseURL still accepts a response."""
+    _, id = created(aws, here, ResourceProperties=properties(Description="old"))
+    timeout = {} if service_timeout is None else {"ServiceTimeout": service_timeout}
+    event = aws.event(
+        kind,
+        PhysicalResourceId=id,
+        ResponseURL=aws.cloudformation.url("answer-0", age=age),
+        ResourceProperties=properties(Description="new", **timeout),
+    )
+    del aws.api.calls[:]
+    here.invoke(event)
+    if refused:
+        assert "CloudFormation had stopped listening" in failed(aws, event)[1]
+        assert not aws.api.calls
+    else:
+        succeeded(aws, event)
 
 
 @pytest.mark.parametrize(

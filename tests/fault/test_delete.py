@@ -168,6 +168,59 @@ def test_row_10_a_refusal_for_another_reason_is_told_as_such(aws: World, here: I
     assert "the moon is full" in reason
 
 
+@pytest.mark.parametrize("page_size", [500, 60])
+def test_apis_on_all_pages_are_counted(aws: World, here: InProcess, page_size: int) -> None:
+    """The certificate is used by none that was read, so the Reason does not say "in use by"."""
+    event, id = created(aws, here)
+    aws.api.page_size = page_size
+    aws.api.stages = {f"api{number:03d}": {"prod": "none"} for number in range(150)}
+    aws.api.stages["api149"] = {"prod": id}
+    delete = delete_of(aws, event)
+    here.invoke(delete)
+    _, reason = failed(aws, delete)
+    assert "in use by" not in reason
+    assert f"{id} could not be deleted: the stages of 110 further APIs were not read" in reason
+    assert aws.api.count("GET", "/restapis.*") <= 50
+
+
+def test_stage_of_a_websocket_api_is_named(aws: World, here: InProcess) -> None:
+    event, id = created(aws, here)
+    aws.api.websocket_stages = {"socket1": {"live": id, "idle": "none"}}
+    delete = delete_of(aws, event)
+    here.invoke(delete)
+    _, reason = failed(aws, delete)
+    assert f"client certificate {id} is in use by socket1/live: " in reason
+    assert not aws.api.count("GET", "/v2/apis/http1/stages"), "HTTP APIs cannot present one"
+    aws.api.websocket_stages.clear()
+    deleted(aws, here, event)
+
+
+@pytest.mark.parametrize("path", ["/v2/apis", "/v2/apis/\\w+/stages"])
+def test_stages_that_were_read_are_named_without_those_that_could_not_be(
+    aws: World, here: InProcess, path: str
+) -> None:
+    event, id = created(aws, here)
+    aws.api.stages = {"api1": {"prod": id}}
+    aws.api.websocket_stages = {"socket1": {"live": id}}
+    aws.api.script(Fault("GET", path, fakes.DENIED, times=999))
+    delete = delete_of(aws, event)
+    here.invoke(delete)
+    _, reason = failed(aws, delete)
+    assert "is in use by api1/prod: " in reason
+    assert "apigateway:GET on arn:aws:apigateway:us-east-1::/apis" in reason
+    assert aws.api.count("GET", path) == 1
+
+
+def test_delete_gets_a_certificate_that_the_list_does_not_show_yet(
+    aws: World, here: InProcess, tags_told: bool
+) -> None:
+    event, _ = created(aws, here)
+    lagging = fakes.Response(200, {}, b'{"item": []}')
+    aws.api.script(Fault("GET", "/clientcertificates", lagging))
+    deleted(aws, here, event)
+    assert not aws.api.ids
+
+
 def test_row_11_a_certificate_that_is_gone_is_deleted(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:

@@ -6,7 +6,8 @@ What must hold, whatever the history:
 
 * no certificate that CloudFormation knows is missing, unless somebody deleted it by hand;
 * none is left when the stack is gone, but for those of `Request.excused`, which carry its tags;
-* no foreign certificate is touched;
+* no foreign certificate is touched, unless the template adopts it;
+* what was adopted once is never deleted;
 * each invocation gives one answer, and all SUCCESSes of one request agree on the ID, unless two
   deliveries ran at the same time, which none can know of;
 * one request has one certificate at a time, unless its deliveries ran at the same time;
@@ -38,7 +39,7 @@ from hypothesis.stateful import (
 
 from lambda_handler import api_gateway
 from lambda_handler.contract import Attribute, OwnTag
-from lambda_handler.request import expiry
+from lambda_handler.request import validity
 from local_aws.client_certificates import Certificate, Response
 from tests.fault import fakes
 from tests.fault.simulation import (
@@ -74,6 +75,9 @@ FUNCTION_SECONDS = 120.0
 """Less than the real 300, since each second of patience costs calls; all proportions hold."""
 LIFE = timedelta(hours=2)
 """How long a ResponseURL is good."""
+SERVICE_TIMEOUT = timedelta(minutes=20)
+"""How long CloudFormation listens."""
+ADOPT = "AdoptClientCertificateId"
 
 RESPONSES = {
     "throttled": fakes.THROTTLED,
@@ -149,6 +153,7 @@ tags = st.dictionaries(
     st.sampled_from(["team", "stage", "cost:center"]), st.sampled_from(["", "edge", "core"])
 )
 nth = st.integers(0, 1000)
+adoptions = st.sampled_from([None, None, None, "foreign", "of the other resource"])
 
 
 @dataclass(eq=False)
@@ -189,6 +194,8 @@ class Resource:
     pending: Request | None = None
     garbage: list[str] = field(default_factory=list)
     """Physical IDs that were replaced and are still to be deleted."""
+    undo: dict[str, Any] | None = None
+    """The properties before the last Update, until what it replaced is deleted."""
     drifted: bool = False
     """A request that CloudFormation had given up on ran after, or while, a later one did."""
 
@@ -230,10 +237,16 @@ class Histories(RuleBasedStateMachine):
         self.running: list[Invocation] = []
         self.violations: list[str] = []
         self.foreign = {made.id: _portrait(made) for made in self.others()}
+        self.adoptable = next(iter(self.foreign))
+        """The foreign certificate that a template may adopt."""
+        self.adopted: set[str] = set()
+        """IDs that a template has named for adoption."""
+        self.released: set[str] = set()
+        """IDs of own certificates whose request tag was removed by an adoption."""
 
     @initialize(page=st.sampled_from([2, 500]))
     def lists_come_in_pages(self, page: int) -> None:
-        api_gateway.PAGE = page  # type: ignore[misc]
+        api_gateway.PAGE_SIZE = page  # type: ignore[misc]
 
     def others(self) -> Iterator[Certificate]:
         """Certificates that look like this stack's and are not."""
@@ -259,6 +272,7 @@ class Histories(RuleBasedStateMachine):
         nth=nth,
         description=descriptions,
         tags=tags,
+        adopt=adoptions,
         tries=st.sampled_from(
             [[], [[]], [[TWIN]], [[TWIN], []], [[LOST_TWIN]], [[UNTOLD]], [[CRASH], [IN_VAIN]]]
         ),
@@ -269,12 +283,14 @@ class Histories(RuleBasedStateMachine):
         nth: int,
         description: str | None,
         tags: dict[str, str],
+        adopt: str | None,
         tries: list[list[Fault]],
     ) -> None:
         """Many histories need a certificate, two that raced, or one untold, before they begin."""
         resource = _pick(self.absent(), nth)
         resource.drifted = False
-        request = self.send("create", resource, properties=_properties(description, tags))
+        properties = self.properties(resource, description, tags, adopt)
+        request = self.send("create", resource, properties=properties)
         for faults in tries:
             self.deliver(request, faults, [])
 
@@ -282,6 +298,7 @@ class Histories(RuleBasedStateMachine):
         nth=nth,
         description=descriptions,
         tags=tags,
+        adopt=adoptions,
         tries=st.sampled_from([[], [[]], [[HALF_WAY]], [[CRASH]]]),
     )
     @precondition(lambda self: self.idle())
@@ -290,10 +307,12 @@ class Histories(RuleBasedStateMachine):
         nth: int,
         description: str | None,
         tags: dict[str, str],
+        adopt: str | None,
         tries: list[list[Fault]],
     ) -> None:
         resource = _pick(self.idle(), nth)
-        request = self.send("update", resource, properties=_properties(description, tags))
+        properties = self.properties(resource, description, tags, adopt)
+        request = self.send("update", resource, properties=properties)
         for faults in tries:
             self.deliver(request, faults, [])
 
@@ -302,6 +321,15 @@ class Histories(RuleBasedStateMachine):
     def replace(self, nth: int, description: str | None, tags: dict[str, str]) -> None:
         resource = _pick(self.idle(), nth)
         self.send("replace", resource, properties=_properties(description, tags))
+
+    @rule(nth=nth)
+    @precondition(lambda self: self.undoable())
+    def roll_back(self, nth: int) -> None:
+        """Another resource of the stack fails before what this one replaced is deleted."""
+        resource = _pick(self.undoable(), nth)
+        properties, resource.undo = resource.undo, None
+        request = self.send("update", resource, properties=properties)
+        self.deliver(request, [], [])
 
     @rule(nth=nth, tries=st.sampled_from([[], [[CRASH]], [[CRASH], []]]))
     @precondition(lambda self: self.idle())
@@ -315,13 +343,14 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.cluttered())
     def clean(self, nth: int) -> None:
         resource = _pick(self.cluttered(), nth)
+        resource.undo = None
         self.send("clean", resource, physical_id=_pick(resource.garbage, nth))
 
     @rule(nth=nth)
     @precondition(lambda self: self.pending())
     def give_up(self, nth: int) -> None:
         """The ServiceTimeout is over."""
-        self.clock.pass_by(timedelta(minutes=20))
+        self.clock.pass_by(SERVICE_TIMEOUT)
         self.settle(_pick(self.pending(), nth), None)
 
     # What Lambda does
@@ -407,7 +436,11 @@ class Histories(RuleBasedStateMachine):
     def foreign_certificates_are_as_they_were(self) -> None:
         for id, portrait in self.foreign.items():
             assert id in self.account.certificates, f"foreign {id} was deleted"
-            assert _portrait(self.account.certificates[id]) == portrait
+            assert id in self.adopted or _portrait(self.account.certificates[id]) == portrait
+
+    @invariant()
+    def what_was_adopted_is_never_deleted(self) -> None:
+        assert self.released <= set(self.account.certificates)
 
     @invariant()
     def a_request_has_one_certificate_unless_it_raced(self) -> None:
@@ -431,11 +464,18 @@ class Histories(RuleBasedStateMachine):
         for resource in self.resources.values():
             found = self.account.certificates.get(resource.physical_id or "")
             if found and not resource.pending and not resource.drifted:
-                wanted = _wanted(resource.properties)
+                description, tags = _wanted(resource.properties)
                 own = {key for key in found.tags if key.startswith(OwnTag.PREFIX)}
-                assert len(own) == OwnTag.COUNT
                 told = {key: value for key, value in found.tags.items() if key not in own}
-                assert (found.description or "", told) == wanted
+                if found.id in self.own():
+                    assert len(own) == OwnTag.COUNT
+                    assert (found.description or "", told) == (description, tags)
+                else:  # what the template does not name stays
+                    assert tags.items() <= told.items()
+                    assert (found.description or "") == description or not description
+                if found.id == resource.properties.get(ADOPT):
+                    assert own == {OwnTag.STACK, OwnTag.LOGICAL}
+                    assert found.tags[OwnTag.LOGICAL] == resource.logical_id
 
     @invariant()
     def no_log_line_holds_the_signed_url(self) -> None:
@@ -446,7 +486,7 @@ class Histories(RuleBasedStateMachine):
         self.account.in_use.clear()
         for resource in self.resources.values():
             for _ in range(20):
-                if resource.pending and _expired(resource.pending.event, self.clock.now):
+                if resource.pending and self.clock.now >= _given_up_at(resource.pending.event):
                     self.settle(resource.pending, None)
                 elif resource.pending:
                     self.deliver(resource.pending, [], [])
@@ -481,6 +521,10 @@ class Histories(RuleBasedStateMachine):
             for resource in self.resources.values()
             if resource.physical_id and not resource.pending
         ]
+
+    def undoable(self) -> list[Resource]:
+        """Resources whose last Update may still be rolled back."""
+        return [resource for resource in self.idle() if resource.undo is not None]
 
     def cluttered(self) -> list[Resource]:
         return [
@@ -525,6 +569,12 @@ class Histories(RuleBasedStateMachine):
             "LogicalResourceId": resource.logical_id,
             "ResourceProperties": resource.properties if properties is None else properties,
         }
+        adopts = event["ResourceProperties"].get(ADOPT, resource.physical_id)
+        if ADOPT in event["ResourceProperties"]:
+            self.adopted.add(adopts)
+        for other in self.resources.values():
+            if other is not resource and other.physical_id == adopts:
+                other.drifted = True  # both change one certificate
         if role == "update":
             event["PhysicalResourceId"] = resource.physical_id
             event["OldResourceProperties"] = resource.properties if former is None else former
@@ -558,7 +608,7 @@ class Histories(RuleBasedStateMachine):
                 if request.role == "replace" and resource.physical_id:
                     resource.garbage.append(resource.physical_id)
                 resource.physical_id, resource.properties = id, properties
-                resource.drifted = False
+                resource.drifted, resource.undo = False, None
             elif request.role == "create":
                 request.over = True
                 self.send("delete", resource, physical_id=id)
@@ -572,11 +622,18 @@ class Histories(RuleBasedStateMachine):
                 if id != resource.physical_id:
                     self.makers.setdefault(id, request)
                     resource.garbage.append(str(resource.physical_id))
-                    resource.drifted = False
+                    # Of a certificate that was replaced before, the previous properties are lost.
+                    resource.drifted = id in resource.garbage and resource.undo != former
+                if id in resource.garbage:
+                    resource.garbage.remove(id)
+                resource.undo = former
                 resource.physical_id, resource.properties = id, properties
             else:
-                if request.event["PhysicalResourceId"] in self.by_hand:
+                if request.event["PhysicalResourceId"] in self.by_hand or _stops_adopting(request):
                     request.excused = "may have made a certificate anew, and did not tell so"
+                if id and len(self.requests) % 2:  # CloudFormation may name either from now on
+                    resource.garbage += {str(resource.physical_id)} - {id}
+                    resource.physical_id = id
                 rollback = "Rollback" in request.event
                 now, before = (properties, former) if rollback else (former, properties)
                 sent = self.send("update", resource, properties=now, former=before)
@@ -598,6 +655,8 @@ class Histories(RuleBasedStateMachine):
     def deliver(self, request: Request | None, faults: list[Fault], deliveries: list[Any]) -> None:
         assert request is not None
         resource = request.resource
+        if request.awaited and self.clock.now >= _given_up_at(request.event):
+            self.settle(request, None)
         latest = [r for r in self.requests if r.resource is resource and r.makes]
         if request.makes and latest[-1] is not request:
             resource.drifted = True
@@ -606,7 +665,7 @@ class Histories(RuleBasedStateMachine):
         if (
             request.role == "update"
             and not request.awaited
-            and request.event["PhysicalResourceId"] in self.by_hand
+            and (request.event["PhysicalResourceId"] in self.by_hand or _stops_adopting(request))
             and request not in self.makers.values()
         ):
             request.excused = request.excused or "made one anew when nobody listened any more"
@@ -629,28 +688,52 @@ class Histories(RuleBasedStateMachine):
         numbers = invocation.calls, invocation.writes
         invocation.calls += 1
         invocation.writes += call.method != "GET"
-        if call.method != "GET" and any(id in call.path for id in self.foreign):
-            self.violations.append(f"{call.method} {call.path}: a foreign certificate")
+        self.check_write(call, invocation.request)
         fault = next((fault for fault in invocation.faults if fault.hits(call, *numbers)), None)
         if fault is None:
-            return self.account.answer(call)
+            return self.answer(call)
         if fault.kind == "crash":
             if fault.commit:
-                self.account.answer(call)
+                self.answer(call)
             raise Died
         if fault.kind in INTERRUPTIONS:
-            response = self.account.answer(call) if fault.commit else None
+            response = self.answer(call) if fault.commit else None
             self.interrupt(invocation, fault)
-            return response or self.account.answer(call)
+            return response or self.answer(call)
         invocation.faulty += 1
         if fault.commit and fault.kind in UNCERTAIN:
-            self.account.answer(call)
+            self.answer(call)
         if fault.kind == "reset":
             raise ConnectionClosedError(endpoint_url="https://apigateway.invalid")
         if fault.kind == "hang":
             self.clock.now += 15
             raise ReadTimeoutError(endpoint_url="https://apigateway.invalid")
         return RESPONSES[fault.kind]
+
+    def check_write(self, call: Call, request: Request) -> None:
+        """Of certificates that the stack does not own, only what it adopts may be changed."""
+        for id in {*self.foreign, *self.released}:
+            if call.method == "GET" or id not in call.path:
+                continue
+            updated_in_place = id in self.released and id == request.event.get("PhysicalResourceId")
+            adopted = id == request.event["ResourceProperties"].get(ADOPT)
+            deleted = (call.method, call.path) == ("DELETE", f"/clientcertificates/{id}")
+            self.check(
+                (adopted or updated_in_place) and not deleted,
+                f"{call.method} {call.path}: a certificate that the stack does not own",
+            )
+
+    def answer(self, call: Call) -> Response:
+        """What API Gateway does, and what an adoption releases."""
+        response = self.account.answer(call)
+        if call.method == "DELETE" and OwnTag.REQUEST in call.query.get("tagKeys", []):
+            for id in self.own():
+                if id in call.path:
+                    self.released.add(id)
+                    for request in self.requests:
+                        if request.resource.physical_id == id or self.makers.get(id) is request:
+                            request.excused = "its certificate was adopted"
+        return response
 
     def interrupt(self, invocation: Invocation, fault: Fault) -> None:
         """What runs to its end inside a call of an invocation."""
@@ -700,6 +783,7 @@ class Histories(RuleBasedStateMachine):
     def take(self, request: Request, answer: dict[str, Any]) -> None:
         self.violations += answer_violations(request.event, json.dumps(answer).encode())
         id, data = answer["PhysicalResourceId"], answer["Data"]
+        resource = request.resource
         if request.makes and answer["Status"] == "SUCCESS":
             found = self.account.certificates.get(id)
             if found:
@@ -715,6 +799,8 @@ class Histories(RuleBasedStateMachine):
                 self.check(id in self.by_hand | self.doomed or bool(request.excused), f"no {id}")
             others = {a["PhysicalResourceId"] for a in request.answers if a["Status"] == "SUCCESS"}
             agree = others <= {id} or request.raced or others & self.by_hand
+            # One that returns to what the resource made cannot know of what was made later.
+            agree = agree or (resource.drifted and _stops_adopting(request))
             self.check(bool(agree or request.excused), f"answers {others} and {id}")
         if request.role in ("delete", "clean"):
             self.check(id == request.event["PhysicalResourceId"], f"a Delete answered {id}")
@@ -736,6 +822,8 @@ class Histories(RuleBasedStateMachine):
             and not any(fault.kind in UNBEARABLE for fault in invocation.faults)
             and not self.account.in_use
             and not _expired(request.event, invocation.began)
+            and not (request.makes and invocation.began >= _given_up_at(request.event))
+            and request.event["ResourceProperties"].get(ADOPT) in {None, *self.account.certificates}
         )
         self.check(
             answer["Status"] == "SUCCESS" or not bearable,
@@ -747,8 +835,29 @@ class Histories(RuleBasedStateMachine):
         if not holds:
             self.violations.append(violation)
 
+    def properties(
+        self,
+        resource: Resource,
+        description: str | None,
+        tags: Mapping[str, str],
+        adopt: str | None,
+    ) -> dict[str, Any]:
+        """The properties of a template, which may adopt a certificate.
+
+        Only the second resource adopts: the first has an earlier certificate that was retained,
+        and that it would rightly return to.
+        """
+        first, second = self.resources.values()
+        properties = _properties(description, tags)
+        if resource is second and adopt == "foreign":
+            properties[ADOPT] = self.adoptable
+        elif resource is second and adopt and first.physical_id in self.own() and not first.pending:
+            properties[ADOPT] = first.physical_id
+        return properties
+
     def own(self) -> set[str]:
-        return set(self.account.certificates) - set(self.foreign)
+        """Certificates that the stack made and that no resource of it has adopted since."""
+        return set(self.account.certificates) - set(self.foreign) - self.released
 
     def made_by(self, request: Request) -> set[str]:
         marks = {
@@ -772,8 +881,21 @@ class Histories(RuleBasedStateMachine):
                 request.excused = request.excused or "its certificate was deleted by hand"
 
 
+def _stops_adopting(request: Request) -> bool:
+    event = request.event
+    return (
+        ADOPT in event.get("OldResourceProperties", {}) and ADOPT not in event["ResourceProperties"]
+    )
+
+
+def _given_up_at(event: Mapping[str, Any]) -> float:
+    return (
+        validity(event["ResponseURL"])[1] - LIFE.total_seconds() + SERVICE_TIMEOUT.total_seconds()
+    )
+
+
 def _expired(event: Mapping[str, Any], now: float) -> bool:
-    return expiry(event["ResponseURL"]) <= now
+    return validity(event["ResponseURL"])[1] <= now
 
 
 def _request_id(number: int) -> str:
@@ -813,6 +935,6 @@ def handler() -> Iterator[Handler]:
 def test_no_history_loses_a_certificate_or_leaves_one_behind(
     handler: Handler, listed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api_gateway, "PAGE", api_gateway.PAGE)  # the machine changes it
+    monkeypatch.setattr(api_gateway, "PAGE_SIZE", api_gateway.PAGE_SIZE)  # the machine changes it
     machine = type("Machine", (Histories,), {"handler": handler, "tags_in_list": listed})
     run_state_machine_as_test(machine, settings=PROFILE)

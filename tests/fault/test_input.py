@@ -78,7 +78,7 @@ BAD_PROPERTIES: dict[str, Any] = {
     "tags-as-map": properties(Tags={"team": "edge"}),
     "tags-as-text": properties(Tags="team=edge"),
     "tags-lower-case": properties(Tags=[{"key": "team", "value": "edge"}]),
-    "tag-without-value": properties(Tags=[{"Key": "team"}]),
+    "tag-without-key": properties(Tags=[{"Value": "edge"}]),
     "tag-with-more": properties(Tags=[{"Key": "a", "Value": "b", "Propagate": "true"}]),
     "tag-of-numbers": properties(Tags=[{"Key": "a", "Value": 5}]),
     "tag-of-nothing": properties(Tags=[None]),
@@ -86,6 +86,16 @@ BAD_PROPERTIES: dict[str, Any] = {
     "a-list": [1],
     "a-text": "x",
 }
+
+
+def test_row_20_a_tag_whose_value_cloudformation_removed_is_omitted(
+    aws: World, here: InProcess
+) -> None:
+    """`AWS::NoValue` as a tag's Value leaves the Key alone."""
+    bare = properties(Tags=[{"Key": "team"}, {"Key": "stage", "Value": "prod"}])
+    _, id = created(aws, here, ResourceProperties=bare)
+    tags = aws.api.api.certificates[id].tags
+    assert {key for key in tags if not key.startswith("client-certificate:")} == {"stage"}
 
 
 @pytest.mark.parametrize("bad", BAD_PROPERTIES.values(), ids=BAD_PROPERTIES)
@@ -156,7 +166,7 @@ def test_row_21_an_unknown_request_type_is_answered_failed(
     assert here.invoke(event).ended == "returned"
     id, reason = failed(aws, event)
     assert id == "abc123"
-    assert "request type" in reason
+    assert "RequestType" in reason
     assert not aws.api.calls
 
 

@@ -5,10 +5,15 @@ Sleeps take no time here: `here.clock` counts them instead.
 
 import json
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
+from lambda_handler import deadline
+from local_aws import client_certificates
 from local_aws.client_certificates import ClientCertificates, TokenBucket
 from tests.fault import fakes
 from tests.fault.expect import (
@@ -198,12 +203,18 @@ def test_row_28_denied_for_good_names_action_and_resource(
     assert json.loads(denial.body)["message"] in reason
 
 
-def test_row_33_sixty_creates_at_once_all_succeed(aws: World, here: InProcess) -> None:
+@pytest.mark.parametrize("tags_in_list", [True, False])
+def test_row_33_sixty_creates_at_once_all_succeed(
+    aws: World, here: InProcess, tags_in_list: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """120 calls against 10 a second, four seconds of which others spent; time runs tenfold."""
     clock = Clock(speed=10)
     here.use(clock)
     bucket = TokenBucket(clock=clock.monotonic)
-    aws.api.api = ClientCertificates(throttled=True, bucket=bucket)
+    aws.api.api = ClientCertificates(throttled=True, bucket=bucket, tags_in_list=tags_in_list)
+    # Dates that follow the clock: in real time, all happens within a second.
+    monkeypatch.setattr(client_certificates, "_issue", _issue_by(clock, client_certificates._issue))
+    monkeypatch.setattr(deadline, "datetime", SimpleNamespace(now=lambda _: _date(clock)))
     events = [aws.event("Create", LogicalResourceId=f"Certificate{n}") for n in range(60)]
 
     def spend() -> None:
@@ -221,6 +232,35 @@ def test_row_33_sixty_creates_at_once_all_succeed(aws: World, here: InProcess) -
     assert len(aws.api.ids) == 60
     assert len(aws.api.calls) > 120, "some were throttled"
     assert len(aws.api.api.certificates) == aws.api.api.quota
+    assert aws.api.count("GET", "/tags/.*") <= 60
+
+
+def _date(clock: Clock) -> datetime:
+    return datetime.fromtimestamp(1_800_000_000 + clock.monotonic(), UTC)
+
+
+def _issue_by(
+    clock: Clock, issue: Callable[[], tuple[str, str, datetime]]
+) -> Callable[[], tuple[str, str, datetime]]:
+    def issue_now() -> tuple[str, str, datetime]:
+        pem, key, _ = issue()
+        return pem, key, _date(clock).replace(microsecond=0)
+
+    return issue_now
+
+
+@pytest.mark.parametrize("code", ["ExpiredTokenException", "UnrecognizedClientException"])
+def test_refused_credentials_are_not_a_question_of_permissions(
+    aws: World, here: InProcess, code: str
+) -> None:
+    aws.api.script(Fault("GET", ".*", fakes.error(403, code), times=10**6))
+    event = aws.event("Create")
+    here.invoke(event)
+    _, reason = failed(aws, event)
+    assert code in reason
+    assert "credentials" in reason
+    assert "deploy again" in reason
+    assert "role needs" not in reason
 
 
 def test_a_server_error_that_lasts_is_tried_for_a_while_and_then_told(

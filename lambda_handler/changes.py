@@ -1,0 +1,62 @@
+"""What an Update writes and what a response contains. Nothing here calls anything."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+
+from .api_gateway import Certificate
+from .contract import Attribute
+from .errors import RefusedError
+
+
+def tag_changes(
+    live: Mapping[str, str], desired: Mapping[str, str], dropped: Collection[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Return the tags to write and the keys to remove.
+
+    Args:
+        live: The tags that the certificate has.
+        desired: The tags that it is to have.
+        dropped: Keys that it is not to have any more, unless they are desired. All others that
+            are live and not desired were put there by somebody else, and stay.
+    """
+    written = {key: value for key, value in desired.items() if live.get(key) != value}
+    removed = [key for key in dropped if key in live and key not in desired]
+    return written, removed
+
+
+def description_change(live: str, desired: str | None, previous: str | None) -> str | None:
+    """Return the description to write, None for no change.
+
+    A description that the template dropped is cleared. One that it never had is left alone.
+
+    Args:
+        live: The description that the certificate has; empty if it has none.
+        desired: The template's, None if it has none.
+        previous: The previous template's, None if it had none.
+    """
+    target = "" if desired is None and previous is not None else desired
+    return target if target is not None and target != live else None
+
+
+def attributes(certificate: Certificate) -> dict[str, str]:
+    """Return what `Fn::GetAtt` reads, strings only.
+
+    Raises:
+        RefusedError: API Gateway left out the PEM or a date.
+    """
+    if not (certificate.pem and certificate.created and certificate.expires):
+        raise RefusedError(
+            f"API Gateway returned client certificate {certificate.id} without its PEM or dates: "
+            "deploy again"
+        )
+    return {
+        Attribute.ID: certificate.id,
+        Attribute.ARN: certificate.arn,
+        Attribute.PEM: certificate.pem,
+        Attribute.CREATED: _iso(certificate.created),
+        Attribute.EXPIRATION: _iso(certificate.expires),
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
