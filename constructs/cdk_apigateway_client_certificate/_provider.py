@@ -91,7 +91,7 @@ def _policy(stack: cdk.Stack, log_group: logs.LogGroup) -> iam.PolicyDocument:
             allow("DELETE GET PATCH", "/clientcertificates/*"),
             allow("DELETE GET PUT", tags),
             # To name the stage that keeps a certificate from being deleted.
-            allow("GET", "/restapis", "/restapis/*/stages"),
+            allow("GET", "/apis", "/apis/*/stages", "/restapis", "/restapis/*/stages"),
             # Not CreateLogGroup: a line that comes late must not bring a deleted log group back.
             iam.PolicyStatement(
                 actions=["logs:CreateLogStream", "logs:PutLogEvents"],

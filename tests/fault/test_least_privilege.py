@@ -33,6 +33,8 @@ NEEDED_BY: dict[Pair, str] = {
     ("apigateway:DELETE", TAGS): "remove a tag",
     ("apigateway:GET", f"{ROOT}/restapis"): "delete in use",
     ("apigateway:GET", f"{ROOT}/restapis/*/stages"): "delete in use",
+    ("apigateway:GET", f"{ROOT}/apis"): "delete in use",
+    ("apigateway:GET", f"{ROOT}/apis/*/stages"): "delete in use",
 }
 """Each pair of the policy, and an operation that fails without it."""
 SECONDS = 8.0
@@ -100,6 +102,7 @@ class Account:
     def __init__(self, aws: LocalAws, cloudformation: FakeCloudFormation, asset: Path) -> None:
         self._cloudformation = cloudformation
         self.api = aws.client("apigateway")
+        self._websocket_apis = aws.client("apigatewayv2")
         self._iam = aws.client("iam")
         trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
         role = self._iam.create_role(
@@ -168,7 +171,10 @@ class Account:
         return str(made["clientCertificateId"])
 
     def make_used(self) -> str:
-        """A certificate that stage `prod` of a REST API presents."""
+        """A certificate that stage `prod` of a REST API presents, beside a WebSocket API."""
+        self._websocket_apis.create_api(
+            Name="socket", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
+        )
         id = self.make()
         api = self.api.create_rest_api(name="front")["id"]
         root = self.api.get_resources(restApiId=api)["items"][0]["id"]
@@ -184,6 +190,8 @@ class Account:
     def clear(self) -> None:
         for api in self.api.get_rest_apis()["items"]:
             self.api.delete_rest_api(restApiId=api["id"])
+        for api in self._websocket_apis.get_apis()["Items"]:
+            self._websocket_apis.delete_api(ApiId=api["ApiId"])
         for item in self.api.get_client_certificates(limit=500)["items"]:
             self.api.delete_client_certificate(clientCertificateId=item["clientCertificateId"])
 

@@ -27,6 +27,7 @@ WILDCARDS = {
         "the same, in the form that tag calls are authorized in"
     ),
     "/restapis/*/stages": "to name the stage that keeps a certificate from deletion",
+    "/apis/*/stages": "the same, for WebSocket APIs",
 }
 """Why the policy of the function has these."""
 

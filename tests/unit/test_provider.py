@@ -52,6 +52,8 @@ def policy(log_group: str, region: Any) -> list[Json]:
             "Effect": "Allow",
             "Action": "apigateway:GET",
             "Resource": [
+                api_gateway("/apis", region),
+                api_gateway("/apis/*/stages", region),
                 api_gateway("/restapis", region),
                 api_gateway("/restapis/*/stages", region),
             ],
