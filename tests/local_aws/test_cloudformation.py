@@ -1,13 +1,13 @@
 """The native resource, and stages that carry a certificate, through CloudFormation."""
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from local_aws import LocalAws
+from tests.local_aws.waiting import eventually
 
 STACK = "native"
 QUICKLY = {"Delay": 0.2, "MaxAttempts": 100}
@@ -171,8 +171,7 @@ def test_a_delete_stops_a_create_before_it_deletes(aws: LocalAws, client: Any) -
     template["Resources"] |= {"Waiting": waiting, "Later": later}
     stacks = aws.client("cloudformation")
     stacks.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
-    while "Waiting" not in _begun(stacks):
-        time.sleep(0.05)
+    assert eventually(lambda: "Waiting" in _begun(stacks))
     stacks.delete_stack(StackName=STACK)
     stacks.signal_resource(
         StackName=STACK, LogicalResourceId="Waiting", UniqueId="1", Status="SUCCESS"

@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 from local_aws import LocalAws, LocalAwsError
+from tests.local_aws.waiting import eventually
 
 REPOSITORY = Path(__file__).parents[2]
 FUNCTION = """
@@ -63,15 +63,6 @@ def invoke_function(aws: LocalAws, name: str) -> dict[str, Any]:
     )
     answer: dict[str, Any] = json.load(functions.invoke(FunctionName=name)["Payload"])
     return answer
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return condition()
 
 
 def runs(pid: int) -> bool:
