@@ -6,27 +6,41 @@ ministack is untyped and these are its private names: nothing of it leaves this 
 import asyncio
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from .client_certificates import ApiError, ClientCertificates
 
 __all__ = ["extend_cloudformation"]
 
+Answer = tuple[int, dict[str, str], bytes]
 Store = Callable[[], ClientCertificates]
 """The client certificates of the Region of the request at hand."""
+
+_NO_CHANGES: Final = "The submitted information didn't contain changes."
 
 
 def extend_cloudformation(store: Store) -> None:
     """Make all the additions of this module."""
     _provision_stages_with_certificates()
     _provision_client_certificates(store)
+    _tell_attributes_apart_in_change_sets()
+    _accept_change_sets_of_outputs()
     _stop_a_create_before_a_delete()
+    _keep_what_a_failed_resource_depends_on()
+
+
+def _service(name: str) -> Any:
+    """A module of ministack's, imported only now: it reads its environment when it is imported."""
+    return import_module(f"ministack.services.{name}")
+
+
+# Resource types
 
 
 def _provision_stages_with_certificates() -> None:
     """ministack's `AWS::ApiGateway::Stage` ignores `ClientCertificateId`."""
-    v1: Any = import_module("ministack.services.apigateway_v1")
-    handlers = import_module("ministack.services.cloudformation.provisioners")._RESOURCE_HANDLERS
+    v1 = _service("apigateway_v1")
+    handlers = _service("cloudformation.provisioners")._RESOURCE_HANDLERS
     stage = handlers["AWS::ApiGateway::Stage"]
     create_stage, update_stage, delete_stage = (
         stage[name] for name in ("create", "update", "delete")
@@ -60,7 +74,7 @@ def _provision_stages_with_certificates() -> None:
 
 def _provision_client_certificates(store: Store) -> None:
     """ministack does not know the resource type `AWS::ApiGateway::ClientCertificate`."""
-    provisioners = import_module("ministack.services.cloudformation.provisioners")
+    provisioners = _service("cloudformation.provisioners")
 
     def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
         made = store().generate(props.get("Description"), _tags(props))
@@ -91,14 +105,85 @@ def _provision_client_certificates(store: Store) -> None:
     provisioners._REPLACING_PROPERTIES[type_name] = ()
 
 
+def _tags(props: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a template's resource, without the `aws:` ones, which only AWS may write."""
+    tags = {tag["Key"]: tag["Value"] for tag in props.get("Tags", [])}
+    return {key: value for key, value in tags.items() if not key.startswith("aws:")}
+
+
+# Change sets
+
+
+def _tell_attributes_apart_in_change_sets() -> None:
+    """ministack's change sets take every `Fn::GetAtt` for the same empty text.
+
+    A stage that names another certificate looked unchanged, and `cdk deploy` said "no changes".
+    """
+    changesets = _service("cloudformation.changesets")
+    resolve = changesets._resolve_props_for_diff
+
+    def resolve_named(template: dict[str, Any], *rest: Any) -> Any:
+        return resolve(
+            template and template | {"Resources": _named(template.get("Resources", {}))}, *rest
+        )
+
+    changesets._resolve_props_for_diff = resolve_named
+
+
+def _named(value: Any) -> Any:
+    """Replace each `Fn::GetAtt` in a part of a template by the name of its attribute."""
+    match value:
+        case {"Fn::GetAtt": str(name)}:
+            return name
+        case {"Fn::GetAtt": [*parts]}:
+            return ".".join(map(str, parts))
+        case dict():
+            return {key: _named(item) for key, item in value.items()}
+        case list():
+            return [_named(item) for item in value]
+    return value
+
+
+def _accept_change_sets_of_outputs() -> None:
+    """ministack refuses a change set that changes nothing but outputs; AWS executes it."""
+    changesets = _service("cloudformation.changesets")
+    cloudformation = _service("cloudformation")
+    handlers = _service("cloudformation.handlers")
+    actions = cloudformation._ACTION_HANDLERS
+    create = actions["CreateChangeSet"]
+
+    def create_change_set(params: dict[str, Any]) -> Answer:
+        answer: Answer = create(params)
+        stack = handlers._resolve_stack(cloudformation._p(params, "StackName"))
+        if stack:
+            name = cloudformation._p(params, "ChangeSetName")
+            _, change_set = changesets._find_change_set(name, stack["StackName"])
+            if (
+                change_set
+                and change_set["StatusReason"].startswith(_NO_CHANGES)
+                and change_set["_template"].get("Outputs") != stack["_template"].get("Outputs")
+            ):
+                change_set |= {
+                    "Status": "CREATE_COMPLETE",
+                    "ExecutionStatus": "AVAILABLE",
+                    "StatusReason": "",
+                }
+        return answer
+
+    actions["CreateChangeSet"] = create_change_set
+
+
+# Deletes
+
+
 def _stop_a_create_before_a_delete() -> None:
     """ministack goes on with a create beside the delete that should end it, and leaves a part.
 
     Here it is rolled back, and deleted then; on AWS the status says DELETE_IN_PROGRESS throughout.
     """
-    cloudformation: Any = import_module("ministack.services.cloudformation")
-    handlers: Any = import_module("ministack.services.cloudformation.handlers")
-    stacks: Any = import_module("ministack.services.cloudformation.stacks")
+    cloudformation = _service("cloudformation")
+    handlers = _service("cloudformation.handlers")
+    stacks = _service("cloudformation.stacks")
     provision, delete = stacks._provision_resource, handlers._delete_stack_async
 
     def provision_unless_stopped(
@@ -119,7 +204,41 @@ def _stop_a_create_before_a_delete() -> None:
     handlers._delete_stack_async = stop_and_delete
 
 
-def _tags(props: Mapping[str, Any]) -> dict[str, str]:
-    """The tags of a template's resource, without the `aws:` ones, which only AWS may write."""
-    tags = {tag["Key"]: tag["Value"] for tag in props.get("Tags", [])}
-    return {key: value for key, value in tags.items() if not key.startswith("aws:")}
+def _keep_what_a_failed_resource_depends_on() -> None:
+    """ministack deletes what a resource depends on although its own delete failed.
+
+    A custom resource lost the function that its next Delete needs. AWS keeps all of it, so that
+    the stack can be deleted once the cause is gone.
+    """
+    cloudformation = _service("cloudformation")
+    handlers = _service("cloudformation.handlers")
+    stacks = _service("cloudformation.stacks")
+    delete_resource, delete_stack = stacks._delete_resource, handlers._delete_stack_async
+
+    def delete_or_keep(
+        type_name: str, physical_id: str, props: dict[str, Any], stack_name: str, logical_id: str
+    ) -> None:
+        try:
+            delete_resource(type_name, physical_id, props, stack_name, logical_id)
+        except Exception:
+            stack = cloudformation._stacks[stack_name]
+            if "_kept" in stack:
+                definitions = stack["_template"].get("Resources", {})
+                resources = stack["_resources"]
+                needed = stacks._with_dependencies([logical_id], definitions, set(resources))
+                # ministack passes over what it does not find.
+                stack["_kept"] |= {id: resources.pop(id) for id in needed - {logical_id}}
+            raise
+
+    async def delete_and_restore(
+        stack_name: str, stack_id: str, retain: frozenset[str], *, force: bool
+    ) -> None:
+        stack, kept = cloudformation._stacks[stack_name], dict[str, Any]()
+        if not force:  # A forced delete keeps nothing in the stack.
+            stack["_kept"] = kept
+        await delete_stack(stack_name, stack_id, retain, force=force)
+        stack.pop("_kept", None)
+        stack["_resources"] |= kept
+
+    stacks._delete_resource = delete_or_keep
+    handlers._delete_stack_async = delete_and_restore

@@ -1,54 +1,22 @@
 """The native resource, and stages that carry a certificate, through CloudFormation."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import WaiterError
 
 from local_aws import LocalAws
+from tests.local_aws.stack import QUICKLY, Stack
 from tests.local_aws.waiting import eventually
 
 STACK = "native"
-QUICKLY = {"Delay": 0.2, "MaxAttempts": 100}
-
-
-class Stack:
-    def __init__(self, aws: LocalAws) -> None:
-        self._client = aws.client("cloudformation")
-
-    def create(self, template: dict[str, Any], tags: dict[str, str] | None = None) -> None:
-        self._client.create_stack(
-            StackName=STACK,
-            TemplateBody=json.dumps(template),
-            Tags=[{"Key": key, "Value": value} for key, value in (tags or {}).items()],
-        )
-        self._wait("create")
-
-    def update(self, template: dict[str, Any]) -> None:
-        self._client.update_stack(StackName=STACK, TemplateBody=json.dumps(template))
-        self._wait("update")
-
-    def delete(self) -> None:
-        self._client.delete_stack(StackName=STACK)
-        self._wait("delete")
-
-    def outputs(self) -> dict[str, str]:
-        described = self._client.describe_stacks(StackName=STACK)["Stacks"][0]
-        return {item["OutputKey"]: item["OutputValue"] for item in described["Outputs"]}
-
-    def reasons(self) -> str:
-        events = self._client.describe_stack_events(StackName=STACK)["StackEvents"]
-        return " ".join(event.get("ResourceStatusReason", "") for event in events)
-
-    def _wait(self, verb: str) -> None:
-        waiter = self._client.get_waiter(f"stack_{verb}_complete")
-        waiter.wait(StackName=STACK, WaiterConfig=QUICKLY)
 
 
 @pytest.fixture
 def stack(aws: LocalAws, client: Any) -> Iterator[Stack]:
-    stack = Stack(aws)
+    stack = Stack(aws, STACK)
     yield stack
     stack.delete()
 
@@ -111,15 +79,9 @@ def test_the_native_resource_is_created_updated_in_place_and_deleted(
     assert client.get_client_certificates()["items"] == []
 
 
-def test_a_change_set_says_that_the_native_resource_is_updated_in_place(
-    aws: LocalAws, stack: Stack
-) -> None:
+def test_a_change_set_says_that_the_native_resource_is_updated_in_place(stack: Stack) -> None:
     stack.create(certificate("old"))
-    changes = aws.client("cloudformation")
-    named = {"StackName": STACK, "ChangeSetName": "new"}
-    changes.create_change_set(**named, TemplateBody=json.dumps(certificate("new")))
-    changes.get_waiter("change_set_create_complete").wait(**named, WaiterConfig=QUICKLY)
-    change = changes.describe_change_set(**named)["Changes"][0]["ResourceChange"]
+    [change] = stack.prepare(certificate("new"))
     assert (change["Action"], change["Replacement"]) == ("Modify", "False")
 
 
@@ -150,6 +112,59 @@ def test_a_stage_of_a_template_carries_and_changes_its_certificate(
     del template["Resources"]["Stage"]["Properties"]["ClientCertificateId"]
     stack.update(template)
     assert carried() is None
+
+
+def by_attribute(name: str) -> dict[str, Any]:
+    return {"Fn::GetAtt": [name, "ClientCertificateId"]}
+
+
+def by_dotted_attribute(name: str) -> dict[str, Any]:
+    return {"Fn::GetAtt": f"{name}.ClientCertificateId"}
+
+
+def by_reference(name: str) -> dict[str, Any]:
+    return {"Ref": name}
+
+
+def joined(name: str) -> dict[str, Any]:
+    return {"Fn::Join": ["", [by_attribute(name)]]}
+
+
+@pytest.mark.parametrize("refer", [by_attribute, by_dotted_attribute, by_reference, joined])
+def test_a_change_set_sees_that_a_property_names_another_resource(
+    stack: Stack, client: Any, refer: Callable[[str], dict[str, Any]]
+) -> None:
+    template = certificate("mine")
+    template["Resources"]["Other"] = template["Resources"]["Native"]
+    template["Resources"] |= stage(refer("Native"))
+    template["Outputs"]["Other"] = {"Value": {"Ref": "Other"}}
+    stack.create(template)
+
+    template["Resources"] |= stage(refer("Other"))
+    [change] = stack.prepare(template)
+    assert (change["LogicalResourceId"], change["Action"]) == ("Stage", "Modify")
+    assert [detail["Target"]["Name"] for detail in change["Details"]] == ["ClientCertificateId"]
+    stack.execute()
+    [api] = client.get_rest_apis()["items"]
+    carried = client.get_stage(restApiId=api["id"], stageName="prod")["clientCertificateId"]
+    assert carried == stack.outputs()["Other"]
+
+
+def test_a_change_set_of_nothing_but_outputs_is_executed(stack: Stack) -> None:
+    template = certificate("mine")
+    stack.create(template)
+    template["Outputs"]["Another"] = {"Value": "1"}
+    assert stack.prepare(template) == []
+    stack.execute()
+    assert stack.outputs()["Another"] == "1"
+
+
+def test_a_change_set_without_changes_fails(stack: Stack) -> None:
+    template = certificate("mine")
+    stack.create(template)
+    with pytest.raises(WaiterError) as failed:
+        stack.prepare(template)
+    assert "didn't contain changes" in failed.value.last_response["StatusReason"]
 
 
 def test_a_stage_of_a_template_cannot_carry_a_certificate_that_does_not_exist(
@@ -183,3 +198,74 @@ def test_a_delete_stops_a_create_before_it_deletes(aws: LocalAws, client: Any) -
 def _begun(stacks: Any) -> set[str]:
     events = stacks.describe_stack_events(StackName=STACK)["StackEvents"]
     return {event["LogicalResourceId"] for event in events}
+
+
+REFUSES_TO_DELETE = """
+import json, os, urllib.request
+
+def handler(event, context):
+    refuses = event["RequestType"] == "Delete" and os.environ["REFUSES"] == "yes"
+    answer = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
+    answer |= {
+        "Status": "FAILED" if refuses else "SUCCESS",
+        "Reason": "told to refuse",
+        "PhysicalResourceId": "made",
+    }
+    body = json.dumps(answer).encode()
+    urllib.request.urlopen(urllib.request.Request(event["ResponseURL"], body, method="PUT"))
+"""
+ASSUMED_BY_LAMBDA = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
+
+def test_a_failed_delete_keeps_what_the_failed_resource_depends_on(
+    aws: LocalAws, stack: Stack, client: Any
+) -> None:
+    template = certificate("deleted by the first try")
+    template["Resources"] |= {
+        "Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {"AssumeRolePolicyDocument": ASSUMED_BY_LAMBDA},
+        },
+        "Function": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {
+                "FunctionName": "refuses",
+                "Runtime": "python3.13",
+                "Handler": "index.handler",
+                "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+                "Code": {"ZipFile": REFUSES_TO_DELETE},
+                "Environment": {"Variables": {"REFUSES": "yes"}},
+            },
+        },
+        "Custom": {
+            "Type": "Custom::Refuses",
+            "Properties": {"ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]}},
+        },
+    }
+    stack.create(template)
+    with pytest.raises(WaiterError):
+        stack.delete()
+    assert stack.status() == "DELETE_FAILED"
+    assert stack.resources() == {
+        "Role": "CREATE_COMPLETE",
+        "Function": "CREATE_COMPLETE",
+        "Custom": "DELETE_FAILED",
+    }
+    assert "The following resource(s) failed to delete: [Custom]." in stack.reasons()
+    assert client.get_client_certificates()["items"] == []
+
+    functions = aws.client("lambda")
+    functions.update_function_configuration(
+        FunctionName="refuses", Environment={"Variables": {"REFUSES": "no"}}
+    )
+    stack.delete()
+    assert functions.list_functions()["Functions"] == []
