@@ -17,6 +17,7 @@ Store = Callable[[], ClientCertificates]
 """The client certificates of the Region of the request at hand."""
 
 _NO_CHANGES: Final = "The submitted information didn't contain changes."
+_STACK: Final = "AWS::CloudFormation::Stack"
 
 
 def extend_cloudformation(store: Store) -> None:
@@ -27,6 +28,7 @@ def extend_cloudformation(store: Store) -> None:
     _accept_change_sets_of_outputs()
     _stop_a_create_before_a_delete()
     _keep_what_a_failed_resource_depends_on()
+    _refuse_to_take_imported_exports_away()
 
 
 def _service(name: str) -> Any:
@@ -242,3 +244,81 @@ def _keep_what_a_failed_resource_depends_on() -> None:
 
     stacks._delete_resource = delete_or_keep
     handlers._delete_stack_async = delete_and_restore
+
+
+# Exports
+
+
+def _refuse_to_take_imported_exports_away() -> None:
+    """ministack removes and changes exports that other stacks import, and lists removed ones.
+
+    It answers DeleteStack with an error. AWS accepts the call and then sets the stack back to its
+    previous status, with the reason (aws/aws-cdk#604).
+    """
+    cloudformation = _service("cloudformation")
+    handlers = _service("cloudformation.handlers")
+    helpers = _service("cloudformation.helpers")
+    stacks = _service("cloudformation.stacks")
+    actions = cloudformation._ACTION_HANDLERS
+    resolve, delete = stacks._resolve_stack_outputs, actions["DeleteStack"]
+
+    def exports_of(stack_id: str) -> dict[str, str]:
+        return {
+            name: export["Value"]
+            for name, export in cloudformation._exports.items()
+            if export["StackId"] == stack_id
+        }
+
+    def importing(export: str) -> list[str]:
+        return sorted(
+            name
+            for name, stack in cloudformation._stacks.items()
+            if stack["StackStatus"] not in {"DELETE_COMPLETE", "ROLLBACK_COMPLETE"}
+            and export in handlers._imported_export_names(stack, name)
+        )
+
+    def resolve_outputs(*arguments: Any) -> Any:
+        outputs, exports = resolve(*arguments)
+        previous = exports_of(arguments[-1])
+        remaining = {name: export["Value"] for name, export in exports.items()}
+        if refused := _refusal(previous, remaining, importing):
+            raise ValueError(refused)
+        # From here on the operation succeeds, and ministack adds the exports that remain.
+        for name in previous:
+            del cloudformation._exports[name]
+        return outputs, exports
+
+    def delete_stack(params: dict[str, Any]) -> Answer:
+        stack = handlers._resolve_stack(cloudformation._p(params, "StackName"))
+        refused = stack and _refusal(exports_of(stack["StackId"]), {}, importing)
+        if refused:
+            name, id = stack["StackName"], stack["StackId"]
+            stacks._add_event(id, name, name, _STACK, "DELETE_IN_PROGRESS", "User Initiated", id)
+            stacks._add_event(id, name, name, _STACK, stack["StackStatus"], refused, id)
+            stack["StackStatusReason"] = refused
+        answer: Answer = helpers._xml(200, "DeleteStackResponse", "") if refused else delete(params)
+        return answer
+
+    stacks._resolve_stack_outputs = resolve_outputs
+    actions["DeleteStack"] = delete_stack
+
+
+def _refusal(
+    previous: Mapping[str, str],
+    remaining: Mapping[str, str],
+    importing: Callable[[str], list[str]],
+) -> str | None:
+    """Return why the values of a stack's exports cannot change like this, None if they can.
+
+    Args:
+        previous: the value of each export now, by its name.
+        remaining: what they would be.
+        importing: returns the names of the stacks that import an export.
+    """
+    for export, value in previous.items():
+        if remaining.get(export) != value and (stack_names := importing(export)):
+            in_use = f"export {export} as it is in use by {' and '.join(stack_names)}."
+            if export in remaining:
+                return f"Cannot update {in_use}"
+            return f"Delete canceled. Cannot delete {in_use}"
+    return None
