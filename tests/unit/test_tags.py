@@ -54,6 +54,14 @@ def test_an_aspect_wins_over_the_argument_as_for_every_taggable_resource(
     assert tags_of(stack) == {"own": "app"}
 
 
+@pytest.mark.parametrize(("priority", "winner"), [(49, "own"), (50, "aspect")])
+def test_the_argument_wins_over_an_aspect_of_a_priority_below_50(
+    stack: cdk.Stack, certificate: ClientCertificate, priority: int, winner: str
+) -> None:
+    cdk.Tags.of(certificate).add("own", "aspect", priority=priority)
+    assert tags_of(stack) == {"own": winner}
+
+
 def test_a_priority_decides_before_the_distance(
     app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate
 ) -> None:
