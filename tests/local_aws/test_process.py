@@ -308,7 +308,8 @@ def test_an_interrupt_while_it_starts_leaves_nothing_behind(
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 0
-    assert not runs(server)
+    # Interrupted in the middle of the fork, it leaves the end to the server, which sees it go.
+    assert eventually(lambda: not runs(server))
     assert list(folder.iterdir()) == []
 
 
