@@ -1,4 +1,17 @@
-"""`python -m local_aws`: serve AWS on loopback until Ctrl-C."""
+"""Serve an AWS account on loopback until Ctrl-C, and print what a shell needs to use it.
+
+Paste the printed lines into a second shell. There, in the folder of a CDK app:
+
+    cdk bootstrap
+    cdk deploy --require-approval never
+    cdk destroy --force
+
+The two options are for a shell without a terminal, in which cdk cannot ask.
+
+A stage of a REST API is invoked here, not at the URL that a stack's outputs show:
+
+    curl --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL/_aws/execute-api/API_ID/STAGE/"
+"""
 
 import argparse
 import os
@@ -12,7 +25,11 @@ from .local import LocalAws, LocalAwsError
 
 def main() -> int:
     """The command line. 0 after Ctrl-C or SIGTERM, 1 when the server cannot start or go on."""
-    parser = argparse.ArgumentParser(prog="python -m local_aws", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m local_aws",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--trust", help="PEM file of the CAs that backends of HTTP APIs have")

@@ -22,9 +22,9 @@ while read -r line <&${COPROC[0]}; do
     eval "$line"
 done
 say() { echo "== $*"; }
-say bootstrap; cdk bootstrap --output "$OUT"
-say deploy; cdk deploy --require-approval never --output "$OUT"
-say destroy; cdk destroy --force --output "$OUT"
+say bootstrap; cdk bootstrap
+say deploy; cdk deploy --require-approval never
+say destroy; cdk destroy --force
 say left
 python -c 'from boto3 import client
 for kind in (
@@ -50,7 +50,7 @@ class Story:
 @story
 def by_hand(scene: Scene) -> Story:
     environment = environment_from_nothing(
-        scene.folder, OUT=str(scene.folder / "out"), CDK_VALIDATION="false"
+        scene.folder, CDK_OUTPUT=str(scene.folder / "out"), CDK_VALIDATION="false"
     )
     process = start("bash", "-c", SHELL, environment=environment, folder=REPOSITORY)
     output, _ = process.communicate(timeout=300)

@@ -223,6 +223,19 @@ except client.exceptions.LimitExceededException:
     assert asked.stdout == "False eu-west-1\nfull\n"
 
 
+def test_the_help_says_how_to_deploy_and_where_a_stage_is_invoked(
+    command: Callable[..., subprocess.Popen[str]],
+) -> None:
+    said, _ = command("--help").communicate(timeout=20)
+    for line in (
+        "cdk bootstrap",
+        "cdk deploy --require-approval never",
+        "cdk destroy --force",
+        'curl --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL/_aws/execute-api/API_ID/STAGE/"',
+    ):
+        assert f"\n    {line}\n" in said
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_serves_a_shell_and_leaves_nothing_behind(
     command: Callable[..., subprocess.Popen[str]], folder: Path, number: signal.Signals
