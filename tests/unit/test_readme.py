@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = {ROOT / name: (ROOT / name).read_text() for name in ("README.md",)}
+PAGES = {ROOT / name: (ROOT / name).read_text() for name in ("README.md", "docs/replace.md")}
 
 SNIPPET = re.compile(r"(?:<!-- (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)```", re.S)
 SNIPPETS = [match.groupdict() for text in PAGES.values() for match in SNIPPET.finditer(text)]
@@ -25,6 +25,7 @@ RUN_BY = {
     "cdk bootstrap": BY_HAND,
     "cdk deploy --require-approval never": BY_HAND,
     "cdk destroy --force": BY_HAND,
+    "cdk deploy --all": "tests/e2e/test_replace.py",
 }
 """Each command of the pages, and the tests that run it."""
 
