@@ -26,6 +26,7 @@ from urllib.parse import unquote
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
 __all__ = ["ApiError", "Certificate", "ClientCertificates", "Identity", "Response", "TokenBucket"]
@@ -51,12 +52,15 @@ _STATUS: Final = {
 }
 _TAG_CHARACTERS: Final = re.compile(r"[A-Za-z0-9 +\-=._:/@]*")
 _ARN: Final = re.compile(r"arn:([^:]*):apigateway:([^:]*)::/clientcertificates/([^/]+)")
-# As a real one reads: localstack/localstack#8698.
+# cryptography writes UTF8Strings unless it is told otherwise, for which it has no public name.
 _SUBJECT: Final = x509.Name(
     [
-        x509.NameAttribute(NameOID.COUNTRY_NAME, "US"),
-        x509.NameAttribute(NameOID.LOCALITY_NAME, "Seattle"),
-        x509.NameAttribute(NameOID.COMMON_NAME, "ApiGateway"),
+        x509.NameAttribute(oid, value, _ASN1Type.PrintableString)
+        for oid, value in (
+            (NameOID.COUNTRY_NAME, "US"),
+            (NameOID.LOCALITY_NAME, "Seattle"),
+            (NameOID.COMMON_NAME, "ApiGateway"),
+        )
     ]
 )
 
@@ -332,16 +336,27 @@ class ClientCertificates:
                 return id
 
 
-def _issue() -> tuple[str, str, datetime]:
-    """A self-signed certificate, its private key (both PEM) and the moment of its making."""
+def _issue(created: datetime | None = None) -> tuple[str, str, datetime]:
+    """Issue a certificate as API Gateway does: self-signed, version 3, without extensions.
+
+    All have the same name and no key identifiers, which limits how a backend can trust two of them:
+    docs/trust.md. tests/local_aws compares their structure with genuine certificates.
+
+    Args:
+        created: the start of the certificate's lifetime; now, unless given.
+
+    Returns:
+        The certificate (PEM with CRLF and no final line break), its private key (PEM), and when it
+        was created.
+    """
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    created = datetime.now(UTC).replace(microsecond=0)
+    created = (created or datetime.now(UTC)).replace(microsecond=0)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(_SUBJECT)
         .issuer_name(_SUBJECT)
         .public_key(key.public_key())
-        .serial_number(1 + secrets.randbits(63))
+        .serial_number(2**56 + secrets.randbelow(2**64 - 2**56))  # 8 bytes
         .not_valid_before(created)
         .not_valid_after(created + VALIDITY)
         .sign(key, hashes.SHA256())
@@ -351,8 +366,8 @@ def _issue() -> tuple[str, str, datetime]:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    return pem.decode(), private_key.decode(), created
+    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    return pem.rstrip("\n").replace("\n", "\r\n"), private_key.decode(), created
 
 
 def _respond(

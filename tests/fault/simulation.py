@@ -115,8 +115,8 @@ class Account(ClientCertificates):
     def generate(self, description: str | None, tags: Mapping[str, str]) -> Certificate:
         made = super().generate(description, tags)
         # As long as a real one, and each another.
-        lines = "\n".join([f"{self._made:064d}"] * 17)
-        made.pem = f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
+        lines = [f"{self._made:064d}"] * 17
+        made.pem = "\r\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----"])
         made.created = datetime.fromtimestamp(self._clock.now, UTC).replace(microsecond=0)
         made.expires = made.created + VALIDITY
         return made
