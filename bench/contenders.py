@@ -9,7 +9,7 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -289,10 +289,10 @@ class FakeLambda:
 @contextmanager
 def _issued_beforehand() -> Iterator[None]:
     """Let the fakes hand out a few certificates again and again: RSA keys take time, by chance."""
-    issue: Callable[[], tuple[str, str, datetime]] = client_certificates._issue
+    issue = client_certificates._issue
     ready = cycle([issue() for _ in range(5)])
 
-    def again() -> tuple[str, str, datetime]:
+    def again(created: datetime | None = None) -> tuple[str, str, datetime]:
         pem, key, _ = next(ready)
         return pem, key, datetime.now(UTC).replace(microsecond=0)
 
