@@ -114,8 +114,8 @@ def test_the_function(ready_made: Json) -> None:
     assert properties.pop("Code").keys() == {"S3Bucket", "S3Key"}
     assert properties.pop("Description")
     assert properties == {
-        "Runtime": "python3.14",
-        "Architectures": ["arm64"],
+        "Runtime": "python3.13",
+        "Architectures": ["x86_64"],
         "MemorySize": 256,
         "Timeout": 300,
         "Handler": "lambda_handler.main.handler",
