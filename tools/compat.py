@@ -31,6 +31,7 @@ TESTS: Final = [
     "tests/unit/test_cross_stack.py",
     "tests/unit/test_imports.py",
     "tests/unit/test_provider.py",
+    "tests/unit/test_provider_options.py",
     "tests/unit/test_stack.py",
     "tests/unit/test_stages.py",
     "tests/unit/test_tags.py",

@@ -1,6 +1,12 @@
 """API Gateway client certificates for the AWS CDK, with the PEM that backends need to trust."""
 
+from ._provider import ClientCertificateProvider
 from .client_certificate import ClientCertificate, IClientCertificate
 from .stack import ClientCertificateStack
 
-__all__ = ["ClientCertificate", "ClientCertificateStack", "IClientCertificate"]
+__all__ = [
+    "ClientCertificate",
+    "ClientCertificateProvider",
+    "ClientCertificateStack",
+    "IClientCertificate",
+]

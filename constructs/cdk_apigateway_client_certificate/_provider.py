@@ -1,10 +1,14 @@
 """The Lambda function behind the custom resources: one a stack, however many certificates."""
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 import aws_cdk as cdk
 import jsii
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct, IValidation
@@ -14,60 +18,167 @@ from .lambda_handler import contract
 
 _ID: Final = f"{contract.RESOURCE_TYPE}Provider"
 
+_OLDEST_PYTHON: Final = (3, 11)
+"""The oldest version of Python that runs the handler: `requires-python` in pyproject.toml."""
+
+
+class ClientCertificateProvider:
+    """The Lambda function that a stack's certificates share."""
+
+    @staticmethod
+    def configure(
+        scope: IConstruct,
+        *,
+        runtime: lambda_.Runtime | None = None,
+        architecture: lambda_.Architecture | None = None,
+        memory_size: int = 256,
+        log_group: logs.ILogGroup | None = None,
+        log_retention: logs.RetentionDays | None = None,
+        role: iam.IRole | None = None,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        environment_encryption: kms.IKey | None = None,
+    ) -> lambda_.IFunction:
+        """Create the function of a stack with other options than the defaults.
+
+        Call it once a stack, before the stack's first certificate. A nested stack has a function
+        of its own, and so options of its own. The options have the names that they have in
+        `aws_lambda.Function`; docs/provider.md says what each changes in IAM.
+
+        Args:
+            scope: The stack, or a construct in it.
+            runtime: Python 3.11 or newer. Python 3.13 by default.
+            architecture: x86_64 by default.
+            memory_size: In MiB.
+            log_group: Where the function writes its log, instead of a log group of its own.
+            log_retention: How long the function's own log group keeps its lines. Three months by
+                default.
+            role: What the function runs as, instead of a role of its own. It must trust
+                `lambda.amazonaws.com`. A policy with the function's permissions is attached to
+                it, unless it is immutable: then grant them yourself.
+            vpc: Where the function is to run. It must be able to reach API Gateway's control
+                plane and Amazon S3 from there.
+            vpc_subnets: All private subnets by default.
+            security_groups: One that allows all outbound traffic by default.
+            environment_encryption: Encrypts environment variables. The function has none, so it
+                matters only if something else adds one.
+
+        Returns:
+            The function, for example for its metrics, its role or its connections.
+
+        Raises:
+            ValueError: The function exists already, the runtime cannot run it, or both
+                `log_group` and `log_retention` are given.
+            RuntimeError: From CDK, for example because `scope` is in no stack, or because
+                `vpc_subnets` is given without `vpc`.
+        """
+        stack = cdk.Stack.of(scope)
+        if stack.node.try_find_child(_ID) is not None:
+            raise ValueError(
+                f"{stack.node.path}: the function of this stack exists already, from an earlier "
+                "call or because of a certificate: call ClientCertificateProvider.configure once, "
+                "before the stack's first certificate"
+            )
+        if log_group is not None and log_retention is not None:
+            raise ValueError(
+                f"{stack.node.path}: log_retention {log_retention.name} would not change log "
+                f"group {log_group.node.path!r}, whose retention is set where it is created: give "
+                "either log_group or log_retention"
+            )
+        if runtime is not None:
+            _check_runtime(stack, runtime)
+        provider = Construct(stack, _ID)
+        provider.node.add_validation(_PemExports(stack))
+        log_group = log_group or logs.LogGroup(
+            provider,
+            "LogGroup",
+            retention=log_retention or logs.RetentionDays.THREE_MONTHS,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        # Whatever its role, the function depends on its policies, and they on the log group: so a
+        # destroy deletes certificates, function, policies and log group in this order, and each
+        # still has what it needs.
+        policy = _policy(stack, log_group)
+        function = lambda_.Function(
+            provider,
+            "Function",
+            description="Issues, updates and deletes API Gateway client certificates",
+            runtime=runtime or lambda_.Runtime.PYTHON_3_13,
+            architecture=architecture or lambda_.Architecture.X86_64,
+            memory_size=memory_size,
+            timeout=cdk.Duration.seconds(contract.FUNCTION_TIMEOUT_SECONDS),
+            handler=contract.HANDLER,
+            code=handler_code(),
+            role=role or _create_role(provider, policy),
+            log_group=log_group,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            security_groups=security_groups,
+            environment_encryption=environment_encryption,
+        )
+        if role is not None:
+            _attach_policy(provider, "ClientCertificates", function, policy)
+        # Not `if vpc`: a property injector may have set one.
+        if function.is_bound_to_vpc:
+            policy = _network_interface_policy(stack, shared=role is not None)
+            _attach_policy(provider, "NetworkInterfaces", function, policy)
+        if vpc is not None:
+            # Its endpoints and routes have to be there as long as the function answers.
+            function.node.add_dependency(vpc, *(security_groups or []))
+        return function
+
 
 def service_token(scope: IConstruct) -> str:
-    """The ARN of the function of `scope`'s stack, which is made at the first call."""
+    """Return the ARN of the function of `scope`'s stack, and create the function if need be."""
     stack = cdk.Stack.of(scope)
     # Found as a plain construct: jsii does not keep the Python side of an object alive.
     provider = stack.node.try_find_child(_ID)
-    if provider is not None:
-        return _function_of(provider).function_arn
-    made = Construct(stack, _ID)
-    made.node.add_validation(_PemExports(stack))
-    return _add_function(made).function_arn
-
-
-def _function_of(provider: IConstruct) -> lambda_.Function:
+    if provider is None:
+        return ClientCertificateProvider.configure(stack).function_arn
     function = provider.node.find_child("Function")
     assert isinstance(function, lambda_.Function)
-    return function
+    return function.function_arn
 
 
-def _add_function(provider: Construct) -> lambda_.Function:
-    """The function, its role and its log group.
+def _check_runtime(stack: cdk.Stack, runtime: lambda_.Runtime) -> None:
+    version = re.fullmatch(r"python(\d+)\.(\d+)", runtime.name)
+    if version is None or tuple(map(int, version.groups())) < _OLDEST_PYTHON:
+        oldest = ".".join(map(str, _OLDEST_PYTHON))
+        raise ValueError(
+            f"{stack.node.path}: runtime {runtime.name!r} cannot run the function, which needs "
+            f"Python {oldest} or newer: use Runtime.PYTHON_3_13, or leave runtime out"
+        )
 
-    The function refers to its role, and the role's policy to the log group: so a destroy deletes
-    certificates, function, role and log group in this order, and each still has what it needs.
-    """
-    log_group = logs.LogGroup(
-        provider,
-        "LogGroup",
-        retention=logs.RetentionDays.THREE_MONTHS,
-        removal_policy=cdk.RemovalPolicy.DESTROY,
-    )
-    role = iam.Role(
+
+def _create_role(provider: Construct, policy: iam.PolicyDocument) -> iam.Role:
+    return iam.Role(
         provider,
         "Role",
         assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         description="Lets the function manage this Region's API Gateway client certificates",
-        inline_policies={"ClientCertificates": _policy(cdk.Stack.of(provider), log_group)},
-    )
-    return lambda_.Function(
-        provider,
-        "Function",
-        description="Issues, updates and deletes API Gateway client certificates",
-        runtime=lambda_.Runtime.PYTHON_3_13,
-        architecture=lambda_.Architecture.X86_64,
-        memory_size=256,
-        timeout=cdk.Duration.seconds(contract.FUNCTION_TIMEOUT_SECONDS),
-        handler=contract.HANDLER,
-        code=handler_code(),
-        role=role,
-        log_group=log_group,
+        inline_policies={"ClientCertificates": policy},
     )
 
 
-def _policy(stack: cdk.Stack, log_group: logs.LogGroup) -> iam.PolicyDocument:
+def _attach_policy(
+    provider: Construct, id: str, function: lambda_.Function, document: iam.PolicyDocument
+) -> None:
+    """Attach a policy to the function's role, unless the role is immutable.
+
+    A policy of the provider's own: what is added to a role of another stack would make that stack
+    depend on this one, which already depends on it.
+    """
+    assert function.role is not None
+    # A name of CDK's would be the same in other stacks and Regions. There it could be attached to
+    # the same role, and one policy would overwrite the other.
+    stack_uuid = cdk.Fn.select(2, cdk.Fn.split("/", cdk.Stack.of(provider).stack_id))
+    policy = iam.Policy(provider, id, policy_name=f"{id}-{stack_uuid}", document=document)
+    function.role.attach_inline_policy(policy)
+    function.node.add_dependency(policy)
+
+
+def _policy(stack: cdk.Stack, log_group: logs.ILogGroup) -> iam.PolicyDocument:
     """What the function may do, as API Gateway's verbs on paths.
 
     A `*` stands only for an identifier that is not known before the deploy. IAM has no narrower
@@ -99,6 +210,52 @@ def _policy(stack: cdk.Stack, log_group: logs.LogGroup) -> iam.PolicyDocument:
             ),
         ]
     )
+
+
+_CHANGE_NETWORK_INTERFACES: Final = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+]
+_DESCRIBE_NETWORK: Final = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+
+
+def _network_interface_policy(stack: cdk.Stack, *, shared: bool) -> iam.PolicyDocument:
+    """What Lambda needs of the role to connect the function to a VPC, but the code does not.
+
+    The managed policy `AWSLambdaVPCAccessExecutionRole` without its permissions for logs, in this
+    Region only. EC2 has no narrower resources for the Describe actions, and Lambda refuses a role
+    whose `ec2:DeleteNetworkInterface` is for `network-interface/*` alone. Any account, since the
+    subnets may be shared by another one. Source: Lambda developer guide, "configuration-vpc".
+
+    Args:
+        stack: The function's.
+        shared: Whether other functions may use the role: then nothing is denied to their code.
+    """
+    prefix = f"arn:{stack.partition}"
+    policy = iam.PolicyDocument(
+        statements=[
+            iam.PolicyStatement(
+                actions=_CHANGE_NETWORK_INTERFACES,
+                resources=[f"{prefix}:ec2:{stack.region}:*:*/*"],
+            ),
+            iam.PolicyStatement(actions=_DESCRIBE_NETWORK, resources=["*"]),
+        ]
+    )
+    if not shared:
+        # A source function is in the credentials of a function's code, not in those that Lambda
+        # itself uses. Any function's, since the role is needed before this function has an ARN.
+        functions = f"{prefix}:lambda:{stack.region}:{stack.account}:function:*"
+        policy.add_statements(
+            iam.PolicyStatement(
+                effect=iam.Effect.DENY,
+                actions=_CHANGE_NETWORK_INTERFACES + _DESCRIBE_NETWORK,
+                resources=["*"],
+                conditions={"ArnLike": {"lambda:SourceFunctionArn": functions}},
+            )
+        )
+    return policy
 
 
 @jsii.implements(IValidation)

@@ -1,6 +1,15 @@
-"""How tests read a template."""
+"""How tests read a template; and a stack whose function has all options."""
 
 from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+
+from cdk_apigateway_client_certificate import ClientCertificateProvider
 
 Json = dict[str, Any]
 
@@ -32,3 +41,34 @@ def references(value: Any) -> set[str]:
             return set().union(*map(references, value))
         case _:
             return set()
+
+
+def existing_vpc(stack: cdk.Stack) -> ec2.IVpc:
+    """Return a VPC that the stack did not create."""
+    return ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Vpc",
+        vpc_id="vpc-01234567",
+        availability_zones=["eu-west-1a"],
+        private_subnet_ids=["subnet-01234567"],
+        private_subnet_route_table_ids=["rtb-01234567"],
+        public_subnet_ids=["subnet-89abcdef"],
+        public_subnet_route_table_ids=["rtb-89abcdef"],
+    )
+
+
+def configure_all_options(stack: cdk.Stack) -> None:
+    """Give the function of the stack every option, but for `log_retention`: it has a log group."""
+    key = kms.Key(stack, "Key", enable_key_rotation=True)
+    ClientCertificateProvider.configure(
+        stack,
+        runtime=lambda_.Runtime.PYTHON_3_14,
+        architecture=lambda_.Architecture.ARM_64,
+        memory_size=512,
+        log_group=logs.LogGroup(stack, "LogGroup", encryption_key=key),
+        role=iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")),
+        vpc=existing_vpc(stack),
+        vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+        security_groups=[ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-01234567")],
+        environment_encryption=key,
+    )

@@ -20,8 +20,12 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 
-from cdk_apigateway_client_certificate import ClientCertificate, ClientCertificateStack
-from tests.unit.support import Json
+from cdk_apigateway_client_certificate import (
+    ClientCertificate,
+    ClientCertificateProvider,
+    ClientCertificateStack,
+)
+from tests.unit.support import Json, configure_all_options, existing_vpc
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -84,16 +88,31 @@ def adopted(app: cdk.App) -> None:
     )
 
 
+def configured(app: cdk.App) -> None:
+    stack = cdk.Stack(app, "Configured")
+    configure_all_options(stack)
+    ClientCertificate(stack, "Certificate")
+
+
+def in_vpc(app: cdk.App) -> None:
+    stack = cdk.Stack(app, "InVpc")
+    ClientCertificateProvider.configure(stack, vpc=existing_vpc(stack))
+    ClientCertificate(stack, "Certificate")
+
+
 def two_stacks(app: cdk.App) -> None:
     certificate = ClientCertificate(cdk.Stack(app, "Edge"), "Certificate")
     backend = cdk.Stack(app, "Backend")
     ssm.StringParameter(backend, "Trusted", string_value=certificate.pem_encoded_certificate)
 
 
-APPS = (ready_made, one, many, attached, retained, imported, adopted, two_stacks)
+APPS = (
+    *(ready_made, one, many, attached, retained, imported, adopted, configured, in_vpc),
+    two_stacks,
+)
 STACKS = [
     *("ClientCertificate", "One", "Many", "Attached", "Retained", "Imported", "Adopted"),
-    *("Edge", "Backend"),
+    *("Configured", "InVpc", "Edge", "Backend"),
 ]
 
 
