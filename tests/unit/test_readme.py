@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = {ROOT / name: (ROOT / name).read_text() for name in ("README.md", "docs/replace.md")}
+PAGES = {
+    ROOT / name: (ROOT / name).read_text()
+    for name in ("README.md", "docs/provider.md", "docs/replace.md")
+}
 
 SNIPPET = re.compile(r"(?:<!-- (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)```", re.S)
 SNIPPETS = [match.groupdict() for text in PAGES.values() for match in SNIPPET.finditer(text)]
