@@ -6,16 +6,19 @@ ministack is untyped and these are its private names: nothing of it leaves this 
 import asyncio
 import contextvars
 import functools
+import json
+import re
 import ssl
 import tempfile
+import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any
-from urllib.parse import quote
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, urlsplit
 from uuid import uuid4
 
-from .client_certificates import ClientCertificates, Identity
+from .client_certificates import ApiError, ClientCertificates, Identity, Response
 from .ministack_cloudformation import extend_cloudformation
 from .settings import Settings
 
@@ -25,11 +28,16 @@ Answer = tuple[int, dict[str, str], bytes]
 Stores = Callable[[str], ClientCertificates]
 """The client certificates of a Region."""
 
+_presented: contextvars.ContextVar[Identity | None] = contextvars.ContextVar("presented")
+"""What the HTTP integration of the request at hand presents to its backend."""
+_METHOD_PATH: Final = re.compile(r"/restapis/([^/]+)/resources/([^/]+)/methods/([^/]+)")
+
 
 def install(settings: Settings) -> Any:
     """Extend ministack and return its ASGI application. Its environment must be set already."""
     app = import_module("ministack.app")
     v1: Any = import_module("ministack.services.apigateway_v1")
+    v2: Any = import_module("ministack.services.apigateway")
 
     @functools.cache
     def stores(region: str) -> ClientCertificates:
@@ -38,12 +46,14 @@ def install(settings: Settings) -> Any:
             quota=settings.quota,
             throttled=settings.throttled,
             tags_in_list=settings.tags_in_list,
-            stages_using=functools.partial(_stages_using, v1, region),
+            stages_using=functools.partial(_stages_using, v1, v2, region),
         )
 
     _serve_client_certificates(stores)
     _check_certificates_of_stages(v1, stores)
+    _check_certificates_of_websocket_stages(v2, stores)
     _present_certificates(v1, stores, settings.trust)
+    _serve_test_invocations(v1, stores)
     extend_cloudformation(lambda: stores(_region()))
     return app.app
 
@@ -115,10 +125,12 @@ def _denied(
 # Stages
 
 
-def _stages_using(v1: Any, region: str, id: str) -> list[str]:
+def _stages_using(v1: Any, v2: Any, region: str, id: str) -> list[str]:
+    """Return `API ID/stage name` of the stages of REST and WebSocket APIs that present it."""
     return [
         f"{api}/{name}"
-        for (_, stage_region, api), stages in v1._stages_v1.all_items()
+        for all_stages in (v1._stages_v1, v2._stages)
+        for (_, stage_region, api), stages in all_stages.all_items()
         for name, stage in stages.items()
         if stage_region == region and stage.get("clientCertificateId") == id
     ]
@@ -146,25 +158,109 @@ def _check_certificates_of_stages(v1: Any, stores: Stores) -> None:
     v1._update_stage = update
 
 
+def _check_certificates_of_websocket_stages(v2: Any, stores: Stores) -> None:
+    """ministack's API Gateway v2 takes any `clientCertificateId`, at CreateStage as well."""
+
+    def checked(operation: Callable[..., Answer]) -> Callable[..., Answer]:
+        def with_known_certificate(*arguments: Any) -> Answer:
+            id = arguments[-1].get("clientCertificateId")
+            if id and id not in stores(_region()).certificates:
+                message = f"Invalid client certificate identifier: {id}"
+                answer: Answer = v2._apigw_error("BadRequestException", message, 400)
+                return answer
+            return operation(*arguments)
+
+        return with_known_certificate
+
+    v2._create_stage, v2._update_stage = checked(v2._create_stage), checked(v2._update_stage)
+
+
 def _present_certificates(v1: Any, stores: Stores, trust: str | None) -> None:
     """ministack's HTTP integrations present no client certificate; API Gateway's do."""
     execute = v1._execute_in_scope
-    identity: contextvars.ContextVar[Identity | None] = contextvars.ContextVar("identity")
 
     async def execute_as_stage(
         request: dict[str, Any], api_id: str, stage_name: str, *rest: Any
     ) -> Any:
         stage = v1._stages_v1.get(api_id, {}).get(stage_name) or {}
         id = stage.get("clientCertificateId")
-        identity.set(stores(_region()).identity(id) if id else None)
+        _presented.set(stores(_region()).identity(id) if id else None)
         return await execute(request, api_id, stage_name, *rest)
 
     async def urlopen(
         request: urllib.request.Request, timeout: float
     ) -> tuple[int, dict[str, str], bytes]:
-        return await asyncio.to_thread(_urlopen, request, timeout, identity.get(), trust)
+        return await asyncio.to_thread(_urlopen, request, timeout, _presented.get(), trust)
 
     v1._execute_in_scope, v1._urlopen_async = execute_as_stage, urlopen
+
+
+def _serve_test_invocations(v1: Any, stores: Stores) -> None:
+    """ministack has no TestInvokeMethod, which calls a method's integration without a stage."""
+    serve_the_rest = v1.handle_request
+
+    async def handle_request(
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: Mapping[str, Sequence[str]],
+    ) -> Answer:
+        names = _METHOD_PATH.fullmatch(path)
+        if method != "POST" or not names:
+            answer: Answer = await serve_the_rest(method, path, headers, body, query)
+            return answer
+        api_id, resource_id, verb = names.groups()
+        given = json.loads(body or b"{}")
+        try:
+            response = await _test_invoke(v1, stores, api_id, resource_id, verb, given)
+        except ApiError as error:
+            response = error.response()
+        return response.status, response.headers, response.body
+
+    v1.handle_request = handle_request
+
+
+async def _test_invoke(
+    v1: Any, stores: Stores, api_id: str, resource_id: str, verb: str, given: dict[str, Any]
+) -> Response:
+    """Call the integration of a method as it is now, and tell what it answered."""
+    status, _, described = v1._get_method(api_id, resource_id, verb)
+    if status != 200:
+        raise ApiError("NotFoundException", "Invalid Method identifier specified")
+    integration = json.loads(described).get("methodIntegration", {})
+    if integration.get("type") not in ("HTTP", "HTTP_PROXY", "MOCK"):
+        kind = integration.get("type")
+        raise ApiError("BadRequestException", f"integrations of type {kind} cannot be tested here")
+    id = given.get("clientCertificateId")
+    if id and id not in stores(_region()).certificates:
+        raise ApiError("BadRequestException", f"Invalid client certificate identifier: {id}")
+    _presented.set(stores(_region()).identity(id) if id else None)
+    started = time.monotonic()
+    if integration["type"] == "MOCK":
+        answer = v1._invoke_mock_v1(integration)
+    else:
+        url = urlsplit(given.get("pathWithQueryString") or "/")
+        answer = await v1._invoke_http_proxy_v1(
+            integration,
+            url.path,
+            verb,
+            given.get("headers") or {},
+            (given.get("body") or "").encode(),
+            parse_qs(url.query),
+        )
+    if not isinstance(answer, tuple):  # the backend could not be called
+        answer = 500, {}, json.dumps({"message": answer.message}).encode()
+    status, headers, body = answer
+    document = {
+        "status": status,
+        "body": body.decode(errors="replace"),
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "log": "",
+        "latency": round(1000 * (time.monotonic() - started)),
+    }
+    return Response(200, {"Content-Type": "application/json"}, json.dumps(document).encode())
 
 
 def _urlopen(

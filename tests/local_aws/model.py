@@ -6,6 +6,7 @@ from typing import Any
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
+    "long": int,
     "timestamp": (int, float),
     "boolean": bool,
 }
@@ -21,6 +22,7 @@ _OURS = (
     "TagResource",
     "UntagResource",
     "GetTags",
+    "TestInvokeMethod",
 )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local_aws import LocalAws
 from local_aws.settings import ServerCertificate, issue_server_certificate
@@ -96,3 +97,58 @@ def test_a_stage_cannot_carry_a_certificate_that_does_not_exist(client: Any) -> 
     with pytest.raises(client.exceptions.BadRequestException, match="gone42"):
         carry(client, api, "prod", "gone42")
     assert "clientCertificateId" not in client.get_stage(restApiId=api, stageName="prod")
+
+
+def test_a_websocket_stage_keeps_its_certificate_from_being_deleted(
+    aws: LocalAws, client: Any
+) -> None:
+    id, _ = generate(client)
+    sockets = aws.client("apigatewayv2")
+    api = sockets.create_api(
+        Name="sockets", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
+    )["ApiId"]
+    stage = sockets.create_stage(ApiId=api, StageName="prod", ClientCertificateId=id)
+    assert stage["ClientCertificateId"] == id
+    with pytest.raises(client.exceptions.BadRequestException, match=f"{api}/prod"):
+        client.delete_client_certificate(clientCertificateId=id)
+    with pytest.raises(ClientError, match="gone42"):
+        sockets.update_stage(ApiId=api, StageName="prod", ClientCertificateId="gone42")
+    with pytest.raises(ClientError, match="gone42"):
+        sockets.create_stage(ApiId=api, StageName="test", ClientCertificateId="gone42")
+    sockets.update_stage(ApiId=api, StageName="prod", ClientCertificateId="")
+    client.delete_client_certificate(clientCertificateId=id)
+    sockets.delete_api(ApiId=api)
+
+
+def method_of(client: Any, api: str) -> dict[str, str]:
+    root = client.get_resources(restApiId=api)["items"][0]["id"]
+    return {"restApiId": api, "resourceId": root, "httpMethod": "GET"}
+
+
+def test_a_test_invocation_presents_the_certificate_that_it_names(
+    client: Any, backend_certificate: ServerCertificate, tmp_path: Path
+) -> None:
+    (right, pem), (wrong, _) = generate(client), generate(client)
+    with trusting(pem, backend_certificate, tmp_path) as url:
+        api, _ = api_in_front_of(client, url)
+        method = method_of(client, api)
+        answered = client.test_invoke_method(**method, clientCertificateId=right)
+        assert (answered["status"], answered["body"]) == (200, "hello")
+        refused = client.test_invoke_method(**method, clientCertificateId=wrong)
+        assert refused["status"] == 500
+        assert client.test_invoke_method(**method)["status"] == 500
+
+
+def test_a_test_invocation_of_a_mock_needs_no_backend(client: Any) -> None:
+    api, _ = api_in_front_of(client, "https://localhost:1/", kind="MOCK")
+    answered = client.test_invoke_method(**method_of(client, api), pathWithQueryString="/?a=b")
+    assert (answered["status"], answered["body"]) == (200, "{}")
+
+
+def test_a_test_invocation_is_refused_for_what_does_not_exist(client: Any) -> None:
+    api, _ = api_in_front_of(client, "https://localhost:1/")
+    method = method_of(client, api)
+    with pytest.raises(client.exceptions.BadRequestException, match="gone42"):
+        client.test_invoke_method(**method, clientCertificateId="gone42")
+    with pytest.raises(client.exceptions.NotFoundException):
+        client.test_invoke_method(**{**method, "httpMethod": "POST"})
