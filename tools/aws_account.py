@@ -1,28 +1,53 @@
-"""Says which AWS account the CDK CLI is about to work on, or in one line why there is none."""
+"""Says which AWS account a command is about to work on, or in one line why there is none."""
 
 import sys
+from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 
-def main() -> None:
+class Problem(Exception):
+    """What keeps a command from working, and what to do about it, in one line."""
+
+
+def caller_identity(session: boto3.Session) -> dict[str, Any]:
+    """Return the response of `GetCallerIdentity`.
+
+    Raises:
+        Problem: there are no usable credentials, or AWS cannot be reached.
+    """
     try:
-        session = boto3.Session()
         sts = session.client(
             "sts",
             region_name=session.region_name or "us-east-1",
             config=Config(connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1}),
         )
-        account = sts.get_caller_identity()["Account"]
+        identity: dict[str, Any] = sts.get_caller_identity()
+    except EndpointConnectionError as error:
+        raise Problem(
+            f"AWS cannot be reached ({_one_line(error)}): check the network and the Region's name, "
+            f"{session.region_name!r}"
+        ) from error
     except (BotoCoreError, ClientError) as error:
-        cause = " ".join(str(error).split()).rstrip(".")
-        sys.exit(
-            f"no usable AWS credentials ({cause}): set them up (aws configure, AWS_PROFILE), "
-            "or run make demo, which needs none"
-        )
-    print(f"AWS account {account}")
+        raise Problem(
+            f"no usable AWS credentials ({_one_line(error)}): set them up (aws configure, "
+            "AWS_PROFILE), or run make demo, which needs none"
+        ) from error
+    return identity
 
 
-main()
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def main() -> None:
+    try:
+        print(f"AWS account {caller_identity(boto3.Session())['Account']}")
+    except Problem as problem:
+        sys.exit(str(problem))
+
+
+if __name__ == "__main__":
+    main()
