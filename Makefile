@@ -16,7 +16,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-compat test-nightly lint types bench deploy destroy clean
+.PHONY: help install demo test test-compat test-nightly lint types bench deploy destroy verify-live clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +52,9 @@ deploy: install ## deploy the stack to your AWS account; options for cdk in ARGS
 destroy: install ## destroy the stack in your AWS account; options for cdk in ARGS='…'
 	@python tools/aws_account.py
 	@cdk destroy $(ARGS)
+
+verify-live: install ## settle docs/unverified.md in your AWS account; YES=1 skips the question, BACKEND_URL=https://… names a backend
+	@python -m tools.verify_live
 
 clean: ## remove what make has made
 	rm -rf .venv .compat node_modules cdk.out build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,127 @@
+"""A local AWS, a backend for it, and `make verify-live`'s program run against them."""
+
+import dataclasses
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from demo.backend import server_certificate
+from demo.demo import left_in
+from local_aws import LocalAws
+from tests.backends.servers import NGINX_MAIN, program
+from tests.verify_live.driver import Interrupt
+from tools.verify_live.synthesis import synthesize
+
+ROOT = Path(__file__).parents[2]
+
+
+class Result(NamedTuple):
+    """What a run came to."""
+
+    code: int
+    calls: int
+    output: str
+
+
+@pytest.fixture(scope="session")
+def server_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """For backends on localhost: the CA, which the account trusts, a certificate and its key."""
+    return server_certificate(tmp_path_factory.mktemp("backend"))
+
+
+@pytest.fixture(scope="session")
+def aws(server_files: tuple[Path, Path, Path]) -> Iterator[LocalAws]:
+    with LocalAws(trust=server_files[0]) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def backend_url(
+    server_files: tuple[Path, Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """nginx with `examples/backends/echo.conf`."""
+    folder = tmp_path_factory.mktemp("nginx")
+    for source, name in zip(server_files[1:], ("server.pem", "server.key"), strict=True):
+        shutil.copy(source, folder / name)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    site = (ROOT / "examples/backends/echo.conf").read_text()
+    assert "listen 443 ssl;" in site
+    (folder / "site.conf").write_text(site.replace("listen 443", f"listen 127.0.0.1:{port}"))
+    (folder / "nginx.conf").write_text(NGINX_MAIN)
+    nginx = program("nginx", "nginx-light")
+    command = [nginx, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            assert process.poll() is None, (folder / "log").read_text()
+            time.sleep(0.05)
+        yield f"https://localhost:{port}/"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def drive(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Result]]:
+    """Run the program once for each interrupt, with the variables of an account."""
+    synthesis = dataclasses.asdict(synthesize("verify-live-saved", LocalAws.account, "us-east-1"))
+
+    def run(
+        environment: Mapping[str, str], interrupts: Sequence[Interrupt] = (Interrupt(),)
+    ) -> list[Result]:
+        folder = tmp_path_factory.mktemp("runs")
+        given = {"synthesis": synthesis, "interrupts": interrupts, "folder": str(folder)}
+        subprocess.run(
+            [sys.executable, "-m", "tests.verify_live.driver"],
+            cwd=ROOT,
+            env={**environment, "YES": "1"},
+            input=json.dumps(given),
+            text=True,
+            check=True,
+        )
+        return [_result(folder / f"{it.call}-{it.moment}") for it in interrupts]
+
+    return run
+
+
+def _result(path: Path) -> Result:
+    output = path.with_suffix(".txt").read_text()
+    return Result(**json.loads(path.with_suffix(".json").read_text()), output=output)
+
+
+def table_of(output: str) -> dict[str, str]:
+    """Return what was observed by claim, from the table that a run prints."""
+    lines = output.splitlines()
+    [head] = [number for number, line in enumerate(lines) if line.startswith("claim   ")]
+    start, end = lines[head].index("observed"), lines[head].index("the code relies on it in")
+    rows: list[tuple[list[str], list[str]]] = []
+    for line in lines[head + 1 :]:
+        if set(line) == {"-"}:
+            rows.append(([], []))
+        elif rows:
+            rows[-1][0].append(line[:start].strip())
+            rows[-1][1].append(line[start:end].strip())
+    # What comes after the last line of dashes is not the table's.
+    return {" ".join(claim).strip(): " ".join(seen).strip() for claim, seen in rows[:-1]}
+
+
+def everything_in(aws: LocalAws) -> dict[str, list[Any]]:
+    """Return what an account holds, by kind, without the kinds of which it holds nothing."""
+    found = left_in(aws) | {
+        "REST APIs": aws.client("apigateway").get_rest_apis()["items"],
+        "WebSocket APIs": aws.client("apigatewayv2").get_apis()["Items"],
+        "roles": aws.client("iam").list_roles()["Roles"],
+        "buckets": aws.client("s3").list_buckets()["Buckets"],
+        "parameters": aws.client("ssm").describe_parameters()["Parameters"],
+    }
+    return {kind: items for kind, items in found.items() if items}
