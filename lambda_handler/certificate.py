@@ -141,7 +141,7 @@ def _find_or_make(
     while True:
         found = list(find(api, matches, api.certificates(), created))
         if found:
-            certificate = _first_of_latest_request(found)
+            certificate = _choose(found, request.physical_id)
             invocation.set_physical_id(certificate.id)
             logger.info("found", extra={"certificate_id": certificate.id})
             return certificate
@@ -165,15 +165,17 @@ def _find_or_make(
             return certificate
 
 
-def _first_of_latest_request(found: Iterable[Certificate]) -> Certificate:
-    """Choose among certificates of one resource.
+def _choose(found: Iterable[Certificate], known_id: str) -> Certificate:
+    """Choose among certificates that one resource made.
 
-    The latest request's, since what an earlier one made was replaced; and of those the oldest,
-    which redeliveries of the request agree on, however many of them ran at once.
+    The one that CloudFormation knows, if it is among them. Otherwise one of the latest request,
+    since what an earlier one made was replaced; and of those the oldest, which redeliveries of
+    the request agree on, however many of them ran at once.
     """
     by_age = sorted(found, key=lambda it: (it.created or datetime.now(UTC), it.id))
     latest = (by_age[-1].tags or {})[OwnTag.REQUEST]
-    return next(it for it in by_age if (it.tags or {})[OwnTag.REQUEST] == latest)
+    of_latest = (it for it in by_age if (it.tags or {})[OwnTag.REQUEST] == latest)
+    return next((it for it in by_age if it.id == known_id), next(of_latest))
 
 
 def _change(api: ApiGateway, request: Request, live: Certificate) -> None:

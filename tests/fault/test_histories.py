@@ -172,6 +172,8 @@ class Request:
     """And has succeeded."""
     raced: bool = False
     """Two deliveries ran at the same time."""
+    undoes: bool = False
+    """It rolls back an Update that had succeeded: what that one replaced is not deleted then."""
     excused: str = ""
     """Why this request may leave a certificate behind: the handler cannot know of it."""
 
@@ -301,7 +303,7 @@ class Histories(RuleBasedStateMachine):
         adopt=adoptions,
         tries=st.sampled_from([[], [[]], [[HALF_WAY]], [[CRASH]]]),
     )
-    @precondition(lambda self: self.idle())
+    @precondition(lambda self: self.updatable())
     def update(
         self,
         nth: int,
@@ -310,7 +312,7 @@ class Histories(RuleBasedStateMachine):
         adopt: str | None,
         tries: list[list[Fault]],
     ) -> None:
-        resource = _pick(self.idle(), nth)
+        resource = _pick(self.updatable(), nth)
         properties = self.properties(resource, description, tags, adopt)
         request = self.send("update", resource, properties=properties)
         for faults in tries:
@@ -327,8 +329,8 @@ class Histories(RuleBasedStateMachine):
     def roll_back(self, nth: int) -> None:
         """Another resource of the stack fails before what this one replaced is deleted."""
         resource = _pick(self.undoable(), nth)
-        properties, resource.undo = resource.undo, None
-        request = self.send("update", resource, properties=properties)
+        request = self.send("update", resource, properties=resource.undo)
+        request.undoes = True
         self.deliver(request, [], [])
 
     @rule(nth=nth, tries=st.sampled_from([[], [[CRASH]], [[CRASH], []]]))
@@ -514,6 +516,10 @@ class Histories(RuleBasedStateMachine):
             if not resource.physical_id and not resource.pending and not resource.garbage
         ]
 
+    def updatable(self) -> list[Resource]:
+        """Without those that may return to a certificate whose Delete is still to come."""
+        return [it for it in self.idle() if not (it.garbage and ADOPT in it.properties)]
+
     def idle(self) -> list[Resource]:
         """Resources that exist and can be changed: not those whose Delete has failed."""
         return [
@@ -532,6 +538,9 @@ class Histories(RuleBasedStateMachine):
             for resource in self.resources.values()
             if resource.garbage and not resource.pending
         ]
+
+    def any_raced(self, resource: Resource) -> bool:
+        return any(request.raced for request in self.requests if request.resource is resource)
 
     def pending(self) -> list[Request]:
         return [resource.pending for resource in self.resources.values() if resource.pending]
@@ -581,10 +590,12 @@ class Histories(RuleBasedStateMachine):
         if physical_id is not None:
             event["PhysicalResourceId"] = physical_id
             self.doomed.add(physical_id)
+            named = self.account.certificates.get(physical_id)
             for request in self.requests:
                 if request.makes and (
                     self.makers.get(physical_id) is request
                     or request.event.get("PhysicalResourceId") == physical_id
+                    or (named and named.tags.get(OwnTag.REQUEST) == request.id)
                 ):
                     request.over = True
         resource.pending = Request(role, event, resource)
@@ -619,14 +630,18 @@ class Histories(RuleBasedStateMachine):
         elif request.role == "update":
             former = request.event["OldResourceProperties"]
             if success:
+                cleaned = not resource.garbage
+                if request.undoes:
+                    resource.garbage.clear()
                 if id != resource.physical_id:
                     self.makers.setdefault(id, request)
                     resource.garbage.append(str(resource.physical_id))
-                    # Of a certificate that was replaced before, the previous properties are lost.
-                    resource.drifted = id in resource.garbage and resource.undo != former
-                if id in resource.garbage:
-                    resource.garbage.remove(id)
-                resource.undo = former
+                    # Of a certificate that it returns to, or of that one's sibling, the
+                    # properties are known only if nothing else came between.
+                    resource.drifted = _stops_adopting(request) and (
+                        resource.undo != properties or self.any_raced(resource)
+                    )
+                resource.undo = former if cleaned and not request.undoes else None
                 resource.physical_id, resource.properties = id, properties
             else:
                 if request.event["PhysicalResourceId"] in self.by_hand or _stops_adopting(request):
@@ -660,13 +675,22 @@ class Histories(RuleBasedStateMachine):
         latest = [r for r in self.requests if r.resource is resource and r.makes]
         if request.makes and latest[-1] is not request:
             resource.drifted = True
+        for other in self.resources.values():
+            if other is not resource and resource.physical_id and request.makes:
+                # Both change one certificate.
+                other.drifted |= other.physical_id == resource.physical_id
         if any(other.request is request for other in self.running):
             request.raced = True
         if (
             request.role == "update"
             and not request.awaited
-            and (request.event["PhysicalResourceId"] in self.by_hand or _stops_adopting(request))
-            and request not in self.makers.values()
+            and (
+                _stops_adopting(request)
+                or (
+                    request.event["PhysicalResourceId"] in self.by_hand
+                    and request not in self.makers.values()
+                )
+            )
         ):
             request.excused = request.excused or "made one anew when nobody listened any more"
         invocation = Invocation(request, faults, [*deliveries], self.clock.now)
