@@ -1,8 +1,8 @@
-# The whole workflow. A machine needs Python 3.11 or newer and make; Node, npm and the CDK CLI are
-# installed here, into .venv and node_modules, from pinned versions.
+# The whole workflow. A machine needs Python 3.11 or newer and make: Node, npm, the CDK CLI and uv
+# are installed here, into .venv and node_modules, from locked versions.
 
 PYTHON ?= python3
-# Looked up before .venv/bin joins PATH: a virtual environment is not to be made from itself.
+# Looked up before .venv/bin joins PATH: a virtual environment cannot be created from itself.
 BASE_PYTHON := $(shell command -v $(PYTHON))
 
 SHELL := /bin/bash
@@ -11,39 +11,27 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Node's own list of CAs lacks that of a company's proxy, which the system's may hold.
 export NODE_USE_SYSTEM_CA := 1
 
-# Options for the CDK CLI: make deploy ARGS='-c description=backend'
+# Options for the tool that a target runs, for example: make deploy ARGS='-c description=backend'
 ARGS ?=
+
+# The stamp of an installation holds the folder that it was made in. It is removed, so that the
+# installation is repeated, where the checkout was moved or where Python or a package is gone.
+INSTALLED := .venv/.installed
+$(shell { .venv/bin/uv pip check --python .venv && [ -x node_modules/.bin/cdk ] && \
+  [ "$$(cat $(INSTALLED))" = "$(CURDIR)" ]; } >/dev/null 2>&1 || rm -f $(INSTALLED))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test test-compat test-nightly lint types bench deploy destroy verify-live clean
+.PHONY: help demo deploy destroy verify-live install format check lint types test test-ranges test-nightly \
+  bench lock clean
 
-help: ## list the targets
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+help: ## explain these targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p; s/^## (.*)/\n\1/p' Makefile | expand -t 24
 
-install: node_modules/.installed ## install everything that is pinned here
+## Use it
 
 demo: install ## deploy the stack to an AWS on this machine, prove the certificate, destroy it
 	@python -m demo
-
-test: lint types ## lint, types and every test
-	@pytest --numprocesses auto --dist loadfile
-
-test-compat: install ## the tests of the API on the oldest and the newest that pyproject.toml admits
-	@python tools/compat.py
-
-test-nightly: install ## 2,000 random histories of a stack under faults
-	@HISTORIES=nightly pytest tests/fault/test_histories.py
-
-lint: install ## ruff: rules and format
-	@ruff check .
-	@ruff format --check .
-
-types: install ## mypy, strict
-	@mypy
-
-bench: install .venv/.bench ## measure everything beside its peers: docs/benchmarks.md; or python -m bench NAME
-	@python -m bench
 
 deploy: install ## deploy the stack to your AWS account; options for cdk in ARGS='…'
 	@python tools/aws_account.py
@@ -56,29 +44,57 @@ destroy: install ## destroy the stack in your AWS account; options for cdk in AR
 verify-live: install ## settle docs/unverified.md in your AWS account; YES=1 skips the question, BACKEND_URL=https://… names a backend
 	@python -m tools.verify_live
 
-clean: ## remove what make has made
-	rm -rf .venv .compat node_modules cdk.out build dist .mypy_cache .pytest_cache .ruff_cache
+## Work on it
 
-# The stamps are removed first and written last, so that an interrupted installation is repeated.
-.venv/.installed: requirements.txt requirements-dev.txt pyproject.toml
+install: $(INSTALLED) ## install all that is locked; the targets below do it themselves
+
+format: install ## rewrite the code as ruff formats it, with what it can correct
+	@ruff check --fix .
+	@ruff format .
+
+check: lint types ## lint, types and the unit tests, in a minute: before each commit
+	@pytest --numprocesses auto --dist worksteal tests/unit
+
+test: lint types ## everything that is checked
+	@pytest --numprocesses auto --dist loadfile
+
+lint: install ## only ruff: rules and format
+	@ruff check .
+	@ruff format --check .
+
+types: install ## only mypy, strict
+	@mypy
+
+## Now and then
+
+test-ranges: install ## the API's tests on the oldest and the newest that pyproject.toml admits
+	@python -m nox
+
+test-nightly: install ## 2,000 random histories of a stack under faults
+	@HISTORIES=nightly pytest tests/fault/test_histories.py
+
+bench: .venv/.extra ## measure everything beside its peers: docs/benchmarks.md; or python -m bench NAME
+	@python -m bench
+
+lock: install ## write requirements*.txt from pyproject.toml; to upgrade all: ARGS=--upgrade
+	@python tools/packages.py lock $(ARGS)
+
+clean: ## remove what make has made
+	rm -rf .venv .nox node_modules cdk.out build dist .mypy_cache .pytest_cache .ruff_cache
+
+$(INSTALLED): requirements-dev.txt pyproject.toml package.json package-lock.json tools/packages.py
 	@[ -n "$(BASE_PYTHON)" ] || \
 	  { echo "no $(PYTHON) on PATH: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; } >&2
 	@"$(BASE_PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(BASE_PYTHON) is Python %d.%d, too old: install 3.11 or newer, or name one: make PYTHON=/path/to/python3" % sys.version_info[:2])'
 	@"$(BASE_PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
-	  { echo "$(BASE_PYTHON) cannot make virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; } >&2
+	  { echo "$(BASE_PYTHON) cannot create virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; } >&2
+	@echo "installing the locked packages into .venv and node_modules"
 	@rm -f $@
-	@echo "installing the pinned Python packages into .venv (about a minute, once)"
 	@"$(BASE_PYTHON)" -m venv --clear .venv  # another Python may have made the last one
-	@.venv/bin/pip install --quiet --requirement requirements-dev.txt
-	@touch $@
-
-node_modules/.installed: .venv/.installed package.json package-lock.json .npmrc
-	@rm -f $@
-	@echo "installing the pinned CDK CLI into node_modules"
-	@npm ci --loglevel=error >/dev/null
+	@.venv/bin/python tools/packages.py install
 	@ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk  # for a shell that activates .venv
-	@touch $@
+	@echo '$(CURDIR)' >$@
 
-.venv/.bench: node_modules/.installed requirements-bench.txt
-	@.venv/bin/pip install --quiet --requirement requirements-bench.txt
+.venv/.extra: $(INSTALLED) requirements-extra.txt
+	@python tools/packages.py install-extra
 	@touch $@

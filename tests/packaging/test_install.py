@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tools.packages import uv_environment
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = "cdk_apigateway_client_certificate"
 HANDLER = {path.name for path in (ROOT / "lambda_handler").glob("*.py")}
@@ -158,17 +160,15 @@ def test_a_checkout_under_umask_077_gives_the_same_asset(
     assert modes == {(True, 0o755), (False, 0o644)}
 
 
-def test_the_wheel_in_an_empty_environment(
-    wheel_and_sdist: tuple[Path, Path], tmp_path: Path, home: Path, editable: Synthesis
+def test_pip_install_of_the_checkout_in_an_empty_environment(
+    tree: Path, tmp_path: Path, home: Path, editable: Synthesis
 ) -> None:
-    wheel, _ = wheel_and_sdist
-    # The versions of this environment: they lie in pip's cache already.
-    pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
-    (tmp_path / "constraints.txt").write_text("\n".join(pins))
-    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
+    run(sys.executable, "-m", "venv", tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
-    pip = (sys.executable, "-m", "pip", "--python", python)
-    run(*pip, "install", "--no-compile", "--constraint", tmp_path / "constraints.txt", wheel)
+    # The locked versions first, so that the templates are the same.
+    uv = (Path(sys.executable).with_name("uv"), "pip", "install", "--python", python)
+    run(*uv, "--require-hashes", "-r", ROOT / "requirements.txt", env=uv_environment())
+    run(python, "-m", "pip", "install", ".", cwd=tree)
 
     synthesis = synthesize(tmp_path / "app", home, python)
     assert tmp_path / "venv" in synthesis.library.parents
@@ -176,13 +176,13 @@ def test_the_wheel_in_an_empty_environment(
     assert synthesis.asset.name == editable.asset.name
 
 
-def test_the_sdist(
-    wheel_and_sdist: tuple[Path, Path], tmp_path: Path, home: Path, editable: Synthesis
+@pytest.mark.parametrize("built", [0, 1], ids=["wheel", "sdist"])
+def test_wheel_and_sdist_give_the_same_asset(
+    built: int, wheel_and_sdist: tuple[Path, Path], tmp_path: Path, home: Path, editable: Synthesis
 ) -> None:
-    _, sdist = wheel_and_sdist
-    # Beside this environment's own packages: what it depends on was tried with the wheel.
+    # Beside this environment's own packages: dependencies were tried with the checkout.
     pip = (sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation")
-    run(*pip, "--target", tmp_path / "site", sdist)
+    run(*pip, "--target", tmp_path / "site", wheel_and_sdist[built])
 
     synthesis = synthesize(tmp_path / "app", home, PYTHONPATH=str(tmp_path / "site"))
     assert synthesis.library == tmp_path / "site" / PACKAGE

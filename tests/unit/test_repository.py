@@ -1,14 +1,26 @@
 """What the repository must stay, and facts that stand in two files of two languages."""
 
+import importlib.metadata
 import json
+import re
 import tomllib
 from pathlib import Path
 
 import constructs
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from cdk_apigateway_client_certificate import _handler_code
 
 ROOT = Path(__file__).parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-extra.txt")
+
+
+def locked(name: str) -> dict[str, str]:
+    """Return the version of each package that a lock file pins."""
+    pins = re.findall(r"^([\w.-]+)(?:\[\S+\])?==([^\s;]+)", (ROOT / name).read_text(), re.MULTILINE)
+    return {canonicalize_name(package): version for package, version in pins}
 
 
 def test_the_folder_constructs_is_no_package() -> None:
@@ -23,18 +35,53 @@ def test_the_handler_that_ships_is_the_one_that_is_tested() -> None:
 
 
 def test_the_assets_crhelper_is_the_required_one() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pin = f"crhelper=={_handler_code.CRHELPER_VERSION}"
-    assert pin in project["dependencies"]
-    assert pin in (ROOT / "requirements.txt").read_text().splitlines()
+    pin = Requirement(f"crhelper=={_handler_code.CRHELPER_VERSION}")
+    assert pin in [Requirement(line) for line in PYPROJECT["project"]["dependencies"]]
+    assert locked("requirements.txt")["crhelper"] == _handler_code.CRHELPER_VERSION
 
 
-def test_every_requirement_is_pinned_exactly() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
-        lines = (ROOT / name).read_text().splitlines()
-        requirements = [line for line in lines if line and line[0] not in "#-"]
-        assert requirements
-        assert [line for line in requirements if line.count("==") != 1] == []
+def test_every_locked_package_has_hashes() -> None:
+    for name in LOCKS:
+        entries = re.split(r"^(?=[^ #])", (ROOT / name).read_text(), flags=re.MULTILINE)[1:]
+        assert entries
+        assert [it for it in entries if "==" not in it or "--hash=sha256:" not in it] == [], name
+
+
+def test_locks_contain_what_pyproject_asks_for() -> None:
+    groups = PYPROJECT["dependency-groups"]
+    dev = [it for it in groups["dev"] if isinstance(it, str)] + groups["local-aws"]
+    dependencies = PYPROJECT["project"]["dependencies"]
+    for name, asked in {
+        "requirements.txt": dependencies,
+        "requirements-dev.txt": [*dependencies, *dev],
+        "requirements-extra.txt": groups["extra"],
+    }.items():
+        versions = locked(name)
+        for requirement in map(Requirement, asked):
+            version = versions.get(canonicalize_name(requirement.name))
+            assert version in requirement.specifier, f"{name}: {requirement}: run make lock"
+
+
+def test_locks_agree() -> None:
+    dev = locked("requirements-dev.txt")
+    assert locked("requirements.txt").items() <= dev.items()
+    extra = locked("requirements-extra.txt")
+    assert {name: dev[name] for name in extra.keys() & dev.keys()}.items() <= extra.items()
+
+
+def test_shared_module_is_that_of_aws_cdk_lib() -> None:
+    """Two packages bring it, and with the other's some of aws_cdk fails: tools/packages.py."""
+    files = importlib.metadata.files("aws-cdk-lib") or []
+    [shared] = [it for it in files if str(it) == "aws_cdk/cloud_assembly_schema/__init__.py"]
+    assert shared.size == shared.locate().stat().st_size, "run make clean install"
+
+
+def test_no_file_names_a_package_index() -> None:
+    # Whoever installs has one configured, perhaps a company's own.
+    for name in (*LOCKS, "pyproject.toml", "package-lock.json", "Makefile"):
+        text = (ROOT / name).read_text()
+        assert re.findall(r"--(?:\w+-)?index\S*|--find-links|^-[if] ", text, re.MULTILINE) == []
+        assert re.findall(r"https?://\S+", text) == [], name
 
 
 def test_the_cli_is_pinned_and_the_lock_names_no_registry() -> None:
