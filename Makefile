@@ -22,7 +22,7 @@ $(shell { .venv/bin/uv pip check --python .venv && [ -x node_modules/.bin/cdk ] 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo deploy destroy verify-live install format check lint types test test-ranges test-nightly \
+.PHONY: help demo deploy destroy verify-live install format check lint types test test-compat test-nightly \
   bench lock clean
 
 help: ## explain these targets
@@ -67,7 +67,7 @@ types: install ## only mypy, strict
 
 ## Now and then
 
-test-ranges: install ## the API's tests on the oldest and the newest that pyproject.toml admits
+test-compat: install ## the API's tests on the oldest and the newest that pyproject.toml admits
 	@python -m nox
 
 test-nightly: install ## 2,000 random histories of a stack under faults
