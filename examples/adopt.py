@@ -1,4 +1,4 @@
-"""A certificate that exists already, taken into a stack's care: cdk deploy -c existing=abc123."""
+"""Adopt a certificate that exists already: cdk deploy -c existing=abc123."""
 
 import sys
 
@@ -13,7 +13,6 @@ certificate = ClientCertificate(
     stack,
     "Certificate",
     adopt_client_certificate_id=existing,
-    removal_policy=cdk.RemovalPolicy.RETAIN,
     tags={"team": "edge"},
 )
 cdk.CfnOutput(stack, "Pem", value=certificate.pem_encoded_certificate)

@@ -10,7 +10,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.interfaces import aws_apigateway as interfaces
-from constructs import Construct, IConstruct, IValidation
+from constructs import Construct, IConstruct
 
 from . import _provider
 from ._tags import CertificateTags
@@ -188,13 +188,13 @@ class ClientCertificate(_ClientCertificateBase):
         tags: key to value, 47 at the most, since the certificate takes 50 and this resource needs
             3; changed in place. `Tags.of(…)` and a stack's tags reach it too.
         removal_policy: what becomes of the certificate when it leaves the stack.
-        adopt_client_certificate_id: the ID of an existing certificate to take into this stack's
-            care instead of making one. It needs `RemovalPolicy.RETAIN`, and must not belong to
-            another stack.
+        adopt_client_certificate_id: the ID of an existing certificate to manage instead of
+            creating one. The stack describes and tags it but never deletes it, whatever the
+            removal policy. It must not belong to another stack.
 
     Raises:
         ValueError: a tag breaks a rule of API Gateway's (the message names both; a token is
-            checked at deploy), an adopted certificate is not retained, or its ID cannot be one.
+            checked at deploy), or the ID of the certificate to adopt cannot be one.
     """
 
     def __init__(
@@ -210,10 +210,6 @@ class ClientCertificate(_ClientCertificateBase):
         super().__init__(scope, id)
         if adopt_client_certificate_id is not None:
             _check_id(self, adopt_client_certificate_id)
-            if removal_policy is not cdk.RemovalPolicy.RETAIN:
-                broken = _not_retained(adopt_client_certificate_id, removal_policy)
-                raise ValueError(f"{self.node.path}: {broken}")
-            self.node.add_validation(_AdoptedIsRetained(self, adopt_client_certificate_id))
         self._tags = CertificateTags(self, tags or {})
         properties = {
             Property.DESCRIPTION: description,
@@ -342,32 +338,6 @@ def _custom_resource(
     # For escape hatches, which look for an L1 here.
     scope.node.default_child = resource.node.default_child
     return resource
-
-
-@jsii.implements(IValidation)
-class _AdoptedIsRetained:
-    """Holds what is adopted to `RETAIN` when all aspects have run: some set other policies."""
-
-    def __init__(self, certificate: IConstruct, client_certificate_id: str) -> None:
-        self._certificate = certificate
-        self._id = client_certificate_id
-
-    def validate(self) -> list[str]:
-        resource = self._certificate.node.default_child
-        assert isinstance(resource, cdk.CfnResource)
-        options = resource.cfn_options
-        return [
-            _not_retained(self._id, policy)
-            for policy in {options.deletion_policy, options.update_replace_policy}
-            if policy is not cdk.CfnDeletionPolicy.RETAIN
-        ]
-
-
-def _not_retained(client_certificate_id: str, policy: object) -> str:
-    return (
-        f"client certificate {client_certificate_id!r} is adopted with {policy}, so that the "
-        "rollback of a deploy would delete it: adopt with removal_policy=RemovalPolicy.RETAIN"
-    )
 
 
 def _check_id(construct: IConstruct, client_certificate_id: str) -> None:

@@ -64,12 +64,7 @@ def everything(app: cdk.App, configure: Callable[[cdk.Stack], None] | None = Non
     certificate.grant_read(
         iam.Role(stack, "Reader", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
     )
-    ClientCertificate(
-        stack,
-        "Adopted",
-        adopt_client_certificate_id="abc123",
-        removal_policy=cdk.RemovalPolicy.RETAIN,
-    )
+    ClientCertificate(stack, "Adopted", adopt_client_certificate_id="abc123")
     ClientCertificate.from_client_certificate_id(stack, "LookedUp", "abc123")
     access_log = logs.LogGroup(stack, "AccessLog")
     api = apigateway.RestApi(

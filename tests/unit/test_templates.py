@@ -80,12 +80,8 @@ def imported(app: cdk.App) -> None:
 
 
 def adopted(app: cdk.App) -> None:
-    ClientCertificate(
-        cdk.Stack(app, "Adopted"),
-        "Certificate",
-        adopt_client_certificate_id="abc123",
-        removal_policy=cdk.RemovalPolicy.RETAIN,
-    )
+    stack = cdk.Stack(app, "Adopted")
+    ClientCertificate(stack, "Certificate", adopt_client_certificate_id="abc123")
 
 
 def configured(app: cdk.App) -> None:
