@@ -13,6 +13,7 @@ from aws_cdk.interfaces import aws_apigateway as interfaces
 from constructs import Construct, IConstruct
 
 from . import _provider
+from ._pem_parameter import get_or_create_pem_parameter
 from ._tags import CertificateTags
 from ._weak_reference import weak_reference
 from .lambda_handler import contract
@@ -145,18 +146,23 @@ class _ClientCertificateBase(cdk.Resource):
         resource.client_certificate_id = self.client_certificate_id
 
     def publish_to_parameter(self, name: str) -> ssm.IStringParameter:
-        """Keep the PEM in an SSM parameter, for backends that read it at run time.
+        """Publish the PEM to an SSM parameter, for backends that read it at run time.
 
-        `name` is the parameter's, `/path/to/pem` say. Grant reading it with the `grant_read` of
-        what this returns.
+        The parameter belongs to the certificate's stack, and its logical ID follows from its name.
+        When another certificate is published under the same name, the parameter is updated in
+        place. A second call with the same name returns the same parameter.
+
+        Args:
+            name: the parameter's name, such as `/orders/trusted-client`.
+
+        Returns:
+            The parameter. Its `grant_read` lets a backend read it.
+
+        Raises:
+            ValueError: another certificate of the stack is published under this name, or the name
+                is a token that does not start with "/".
         """
-        return ssm.StringParameter(
-            self,
-            "PemParameter",
-            parameter_name=name,
-            description=f"PEM of the API Gateway client certificate {self.node.path}",
-            string_value=self.pem_encoded_certificate,
-        )
+        return get_or_create_pem_parameter(self, self.pem_encoded_certificate, name)
 
     def _attribute(self, name: str) -> str:
         # Asked for when it is read: most never are, and each is a call to Node.

@@ -215,26 +215,3 @@ def test_a_pem_that_is_known_stays_as_it_is() -> None:
             stack, id, client_certificate_id="abc123", pem_encoded_certificate=pem
         )
         assert known.pem_encoded_certificate == pem
-
-
-def test_a_parameter_holds_the_pem_and_can_be_read_by_its_grant() -> None:
-    stack = cdk.Stack(cdk.App(), "Stack")
-    certificate = ClientCertificate(stack, "Certificate")
-    parameter = certificate.publish_to_parameter("/path/to/pem")
-    ClientCertificate.from_client_certificate_id(stack, "Read", "abc123").publish_to_parameter("/b")
-    user = cdk.aws_iam.User(stack, "User")
-    parameter.grant_read(user)
-    template = Template.from_stack(stack).to_json()
-    found = of_type(template, PARAMETER)
-    properties = {it["Properties"]["Name"]: it["Properties"] for it in found.values()}
-    assert properties["/path/to/pem"] == {
-        "Name": "/path/to/pem",
-        "Type": "String",
-        "Description": "PEM of the API Gateway client certificate Stack/Certificate",
-        "Value": {
-            "Fn::GetAtt": [the_only(template, CERTIFICATE)[0], "PemEncodedCertificate"],
-        },
-    }
-    assert properties["/b"]["Value"]["Fn::GetAtt"][1] == "PemEncodedCertificate"
-    assert stack.resolve(parameter.parameter_name)["Ref"] in found
-    assert of_type(template, "AWS::IAM::Policy")
