@@ -1,30 +1,58 @@
 """References that other stacks can use without an export."""
 
+import json
+
 import aws_cdk as cdk
 import jsii
+from constructs import IConstruct
 
 
-def weak_reference(attribute: str) -> str:
-    """A text that stands for `attribute` at home, and elsewhere for a weak reference to it.
+def weak_reference(attribute: str, home: IConstruct, revision: str | None = None) -> str:
+    """Return a token for an attribute, to which other stacks then refer weakly.
 
-    It may be used in any number of stacks. CDK's own `Stack.consume_reference` may not: what it
-    returns is resolved once, and so says the same in each stack that it comes to, its own
-    included.
+    It may be used in any number of stacks. CDK's own `Stack.consume_reference` may not: its token
+    is resolved once, and so stands for the same reference in each stack, its own included.
+
+    Args:
+        attribute: the token of a resource's attribute.
+        home: the construct that the resource belongs to.
+        revision: what the value follows besides the resource's logical ID. When it changes, the
+            templates of the other stacks change too, so that `cdk deploy` updates them.
     """
-    return cdk.Lazy.uncached_string(_PerStack(attribute))
+    return cdk.Lazy.uncached_string(_PerStack(attribute, home, revision))
+
+
+def outermost_stack(construct: IConstruct) -> cdk.Stack:
+    """Return the stack that a construct is deployed with, which is no nested one."""
+    stack = cdk.Stack.of(construct)
+    while stack.nested_stack_parent is not None:
+        stack = stack.nested_stack_parent
+    return stack
 
 
 @jsii.implements(cdk.IStringProducer)
 class _PerStack:
-    def __init__(self, attribute: str) -> None:
+    def __init__(self, attribute: str, home: IConstruct, revision: str | None) -> None:
         self._attribute = attribute
+        self._home = home
+        self._revision = revision
         self._references: dict[str, str] = {}
 
     def produce(self, context: cdk.IResolveContext) -> str:
-        # One token a stack, found again when CDK resolves for the second time.
+        # CDK resolves more than once and must get the same token, one for each consuming stack.
         consumer = cdk.Stack.of(context.scope).node.addr
         if consumer not in self._references:
-            self._references[consumer] = cdk.Stack.consume_reference(
-                self._attribute, cdk.ReferenceStrength.WEAK
-            )
+            self._references[consumer] = self._reference_from(context.scope)
         return self._references[consumer]
+
+    def _reference_from(self, scope: IConstruct) -> str:
+        home = outermost_stack(self._home)
+        if outermost_stack(scope).node.addr == home.node.addr:
+            return self._attribute  # between nested stacks, CDK needs no export
+        reference = cdk.Stack.consume_reference(self._attribute, cdk.ReferenceStrength.WEAK)
+        if self._revision is None:
+            return reference
+        # The delimiter of one text joined: it changes the template, and nothing of the value.
+        revision = home.resolve(self._revision)
+        delimiter = revision if isinstance(revision, str) else json.dumps(revision, sort_keys=True)
+        return cdk.Token.as_string({"Fn::Join": [delimiter, [reference]]})

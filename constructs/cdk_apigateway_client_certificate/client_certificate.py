@@ -68,6 +68,8 @@ class _ClientCertificateBase(cdk.Resource):
     """What all client certificates have in common."""
 
     _resource: cdk.CustomResource
+    _existing_id: str | None = None
+    """The ID of the certificate that is looked up or adopted."""
 
     def __init__(self, scope: Construct, id: str, **environment: str) -> None:
         super().__init__(scope, id, **environment)
@@ -172,7 +174,9 @@ class _ClientCertificateBase(cdk.Resource):
 
     def _unread_attribute(self, name: str) -> str:
         attribute = self._resource.get_att_string(name)
-        return weak_reference(attribute) if name == Attribute.PEM else attribute
+        if name != Attribute.PEM:
+            return attribute
+        return weak_reference(attribute, self, revision=self._existing_id)
 
 
 @jsii.implements(cdk.ITaggableV2)
@@ -216,6 +220,7 @@ class ClientCertificate(_ClientCertificateBase):
         super().__init__(scope, id)
         if adopt_client_certificate_id is not None:
             _check_id(self, adopt_client_certificate_id)
+        self._existing_id = adopt_client_certificate_id
         self._tags = CertificateTags(self, tags or {})
         properties = {
             Property.DESCRIPTION: description,
@@ -303,6 +308,7 @@ class _LookedUp(_ClientCertificateBase):
     def __init__(self, scope: Construct, id: str, client_certificate_id: str) -> None:
         super().__init__(scope, id)
         _check_id(self, client_certificate_id)
+        self._existing_id = client_certificate_id
         properties = {Property.LOOKUP: client_certificate_id}
         self._resource = _custom_resource(self, contract.LOOKUP_RESOURCE_TYPE, properties)
 

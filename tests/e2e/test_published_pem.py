@@ -126,3 +126,83 @@ def test_an_upgrade_from_the_first_release_is_refused_and_rolled_back(upgraded: 
 def test_the_remedy_of_the_changelog_upgrades_in_place(upgraded: Upgraded) -> None:
     assert upgraded.value_after_remedy == upgraded.pem
     assert upgraded.version_after_remedy == 1, "neither created again nor written"
+
+
+IN_ANOTHER_STACK = """
+import aws_cdk as cdk
+from aws_cdk import aws_ssm as ssm
+from cdk_apigateway_client_certificate import ClientCertificate
+
+app = cdk.App()
+home = cdk.Stack(app, "Home")
+looked_up = ClientCertificate.from_client_certificate_id(
+    home, "LookedUp", app.node.get_context("looked_up")
+)
+adopted = ClientCertificate(
+    home, "Adopted", adopt_client_certificate_id=app.node.get_context("adopted")
+)
+by_parameter = ClientCertificate.from_client_certificate_id(
+    home, app.node.get_context("construct"), cdk.CfnParameter(home, "Id").value_as_string
+)
+certificates = {"looked-up": looked_up, "adopted": adopted, "by-parameter": by_parameter}
+for name, certificate in certificates.items():
+    ssm.StringParameter(
+        cdk.Stack(app, name),
+        "Pem",
+        parameter_name=f"/elsewhere/{name}",
+        string_value=certificate.pem_encoded_certificate,
+    )
+"""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    pems: list[str]
+    looked_up: list[str]
+    adopted: list[str]
+    by_parameter: list[str]
+
+
+@story
+def elsewhere(scene: Scene) -> Elsewhere:
+    source = scene.folder / "elsewhere.py"
+    source.write_text(IN_ANOTHER_STACK + "app.synth()\n")
+    app = scene.app(source)
+    looked_up, adopted, by_parameter = [], [], []
+    made = [scene.generate() for _ in range(4)]
+    first, second, to_adopt, to_adopt_next = (it["clientCertificateId"] for it in made)
+    for read, managed, construct in (
+        (first, to_adopt, "ByParameter"),
+        (second, to_adopt_next, "ByParameter"),
+        (second, to_adopt_next, "Renamed"),
+    ):
+        # Directly, since the local AWS's change sets compare what outputs hold now with itself. The
+        # CLI compares the templates first, and skips a stack whose template is the same.
+        app.deploy(
+            *("--method=direct", "--parameters", f"Home:Id={read}"),
+            looked_up=read, adopted=managed, construct=construct,
+        )  # fmt: skip
+        looked_up.append(value(scene, "/elsewhere/looked-up"))
+        adopted.append(value(scene, "/elsewhere/adopted"))
+        by_parameter.append(value(scene, "/elsewhere/by-parameter"))
+    app.destroy()
+    scene.delete(first, second, to_adopt, to_adopt_next)
+    pems = [it["pemEncodedCertificate"] for it in made]
+    return Elsewhere(pems, looked_up, adopted, by_parameter)
+
+
+def test_another_stack_follows_the_id_of_a_lookup(elsewhere: Elsewhere) -> None:
+    first, second, *_ = elsewhere.pems
+    assert elsewhere.looked_up == [first, second, second]
+
+
+def test_another_stack_follows_the_id_of_an_adopted_certificate(elsewhere: Elsewhere) -> None:
+    *_, first, second = elsewhere.pems
+    assert elsewhere.adopted == [first, second, second]
+
+
+def test_another_construct_id_reaches_another_stack_when_synth_knows_no_id(
+    elsewhere: Elsewhere,
+) -> None:
+    first, second, *_ = elsewhere.pems
+    assert elsewhere.by_parameter == [first, first, second]

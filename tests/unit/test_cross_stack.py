@@ -1,15 +1,17 @@
 """The PEM where it is needed: in other stacks, Regions and accounts, in outputs and parameters."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.assertions import Annotations, Match, Template
 
-from cdk_apigateway_client_certificate import ClientCertificate
+from cdk_apigateway_client_certificate import ClientCertificate, IClientCertificate
 from tests.unit.support import CERTIFICATE, Json, of_type, the_only
 
 PARAMETER = "AWS::SSM::Parameter"
@@ -215,3 +217,56 @@ def test_a_pem_that_is_known_stays_as_it_is() -> None:
             stack, id, client_certificate_id="abc123", pem_encoded_certificate=pem
         )
         assert known.pem_encoded_certificate == pem
+
+
+def consumed(build: Callable[[cdk.Stack], IClientCertificate]) -> Any:
+    """What another stack's template holds of the PEM of what `build` makes."""
+    app = cdk.App()
+    home, other = cdk.Stack(app, "Home"), Stack(app, "Other")
+    other.keep(build(home).pem_encoded_certificate)
+    return kept(Template.from_stack(other).to_json())
+
+
+def look_up(id: str) -> Callable[[cdk.Stack], IClientCertificate]:
+    return lambda stack: ClientCertificate.from_client_certificate_id(stack, "It", id)
+
+
+def adopt(id: str | None) -> Callable[[cdk.Stack], IClientCertificate]:
+    return lambda stack: ClientCertificate(stack, "It", adopt_client_certificate_id=id)
+
+
+@pytest.mark.parametrize("existing", [look_up, adopt])
+def test_another_existing_certificate_changes_the_consuming_template(
+    existing: Callable[[str], Callable[[cdk.Stack], IClientCertificate]],
+) -> None:
+    first, again, second = (consumed(existing(id)) for id in ("abc123", "abc123", "def456"))
+    assert first == again != second
+    [delimiter, [reference]] = first["Fn::Join"]
+    assert delimiter == "abc123"
+    assert second["Fn::Join"] == ["def456", [reference]], "the resource's logical ID is the same"
+
+
+def test_adopting_and_no_longer_adopting_change_the_consuming_template() -> None:
+    assert consumed(adopt("abc123")) != consumed(adopt(None))
+    assert consumed(adopt(None)).keys() == {"Fn::GetStackOutput"}
+
+
+def test_another_native_certificate_changes_the_consuming_template() -> None:
+    def look_up_native(id: str) -> Callable[[cdk.Stack], IClientCertificate]:
+        return lambda stack: ClientCertificate.from_client_certificate_id(
+            stack, "It", apigateway.CfnClientCertificate(stack, id).attr_client_certificate_id
+        )
+
+    first, second = (consumed(look_up_native(id)) for id in ("Native", "Renewed"))
+    assert first != second
+    assert first["Fn::Join"][0] == '{"Fn::GetAtt": ["Native", "ClientCertificateId"]}'
+
+
+def test_the_attribute_at_home_and_in_nested_stacks_names_no_existing_certificate() -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    pem = look_up("abc123")(stack).pem_encoded_certificate
+    nested = cdk.NestedStack(stack, "Nested")
+    ssm.StringParameter(nested, "Kept", string_value=pem)
+    [parameter] = Template.from_stack(nested).to_json()["Parameters"]
+    assert kept(Template.from_stack(nested).to_json()) == {"Ref": parameter}
+    assert stack.resolve(pem)["Fn::GetAtt"][1] == "PemEncodedCertificate"
