@@ -1,4 +1,7 @@
-"""The CDK app. Context (`cdk deploy -c name=value`): `description`, `tags`, `stack_name`."""
+"""The CDK app: one stack with one certificate.
+
+Context (`cdk deploy -c name=value`): `description`, `tags`, `stack_name`, `generation`.
+"""
 
 import sys
 
@@ -16,6 +19,7 @@ try:
         stack_name=context("stack_name") or None,
         description=context("description") or None,
         tags=parse_tags(context("tags") or ""),
+        generation=context("generation"),
     )
 except (ValueError, RuntimeError) as error:  # jsii turns what CDK throws into RuntimeErrors
     sys.exit(str(error))

@@ -13,6 +13,7 @@ bucket = app.node.try_get_context("bucket") or "certificate-assets"
 ClientCertificateStack(
     app,
     "ClientCertificate",
+    generation=app.node.try_get_context("generation"),  # another one replaces the certificates
     # No roles of CDK's and no rule about its bootstrap: a StackSet's own role deploys.
     synthesizer=cdk.CliCredentialsStackSynthesizer(
         file_assets_bucket_name=bucket + "-${AWS::Region}"

@@ -1,6 +1,8 @@
 """The same stack in many accounts and Regions: a stage for each, named in the context.
 
 cdk deploy '*/*' -c environments=111111111111/eu-west-1,222222222222/us-east-1
+
+Another generation replaces the certificates: -c generation=2.
 """
 
 import aws_cdk as cdk
@@ -14,5 +16,10 @@ for environment in environments.split(","):
     stage = cdk.Stage(
         app, f"{region}-{account}", env=cdk.Environment(account=account, region=region)
     )
-    ClientCertificateStack(stage, "ClientCertificate", tags={"team": "edge"})
+    ClientCertificateStack(
+        stage,
+        "ClientCertificate",
+        tags={"team": "edge"},
+        generation=app.node.try_get_context("generation"),
+    )
 app.synth()

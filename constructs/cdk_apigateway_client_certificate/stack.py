@@ -17,6 +17,8 @@ class ClientCertificateStack(cdk.Stack):
         id: the construct ID, and the stack's name unless `stack_name` is given.
         description: the certificate's description, not the stack's.
         tags: the certificate's tags, not the stack's.
+        generation: a number or text that becomes a part of the certificate's construct ID. Another
+            one replaces the certificate: CloudFormation creates the new one, then deletes the old.
         stack_props: what `aws_cdk.Stack` takes besides: `stack_name`, `env`, …
 
     Raises:
@@ -30,11 +32,15 @@ class ClientCertificateStack(cdk.Stack):
         *,
         description: str | None = None,
         tags: Mapping[str, str] | None = None,
+        generation: int | str | None = None,
         **stack_props: Any,
     ) -> None:
         super().__init__(scope, id, **stack_props)
         self.certificate = ClientCertificate(
-            self, "ClientCertificate", description=description, tags=tags
+            self,
+            f"ClientCertificate{'' if generation is None else generation}",
+            description=description,
+            tags=tags,
         )
         cdk.CfnOutput(self, "ClientCertificateId", value=self.certificate.client_certificate_id)
         # No output has an export name: an export holds 1,024 characters, and a PEM is longer.

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.support import EXAMPLES
 
 
@@ -40,3 +42,17 @@ def test_the_stack_set_template_takes_its_code_from_each_regions_bucket(tmp_path
     assert (out / f"asset.{code['S3Key'].removesuffix('.zip')}").is_dir()
     # A StackSet gives no parameters of CDK's bootstrap, and one account's ID stands nowhere.
     assert not template.keys() & {"Parameters", "Rules"}
+
+
+@pytest.mark.parametrize("example", ["stages.py", "stack_set.py"])
+def test_another_generation_replaces_the_certificates(example: str, tmp_path: Path) -> None:
+    logical_ids = set()
+    for context in ({}, {"generation": "2"}):
+        out = synthesize(example, tmp_path / str(len(context)), **context)
+        [template] = out.rglob("*.template.json")
+        logical_ids |= {
+            id
+            for id, it in json.loads(template.read_text())["Resources"].items()
+            if it["Type"] == "Custom::ApiGatewayClientCertificate"
+        }
+    assert len(logical_ids) == 2

@@ -59,8 +59,18 @@ def test_the_cli_hands_context_to_the_template(tmp_path: Path, home: Path) -> No
     assert properties["Tags"] == [{"Key": "env", "Value": "test"}, {"Key": "team", "Value": "a"}]
 
 
+@pytest.mark.parametrize("generation", [2, "2"])
+def test_a_generation_is_part_of_the_construct_id(
+    tmp_path: Path, home: Path, generation: object
+) -> None:
+    done = app(tmp_path, home, generation=generation)
+    assert done.returncode == 0, done.stderr
+    template = json.loads((tmp_path / "cdk.out" / "ClientCertificate.template.json").read_text())
+    assert the_only(template, CERTIFICATE)[0].startswith("ClientCertificate2")
+
+
 def test_empty_context_is_as_none(tmp_path: Path, home: Path) -> None:
-    done = app(tmp_path, home, description="", tags="", stack_name="")
+    done = app(tmp_path, home, description="", tags="", stack_name="", generation="")
     assert done.returncode == 0, done.stderr
     assert certificate(tmp_path)["Properties"].keys() == {"ServiceToken", "ServiceTimeout"}
 

@@ -1,7 +1,10 @@
 """The ready-made stack: its outputs, and the text form of tags."""
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk.assertions import Template
 
+from cdk_apigateway_client_certificate import ClientCertificateStack
 from cdk_apigateway_client_certificate.stack import parse_tags
 from tests.unit.support import CERTIFICATE, Json, the_only
 
@@ -12,6 +15,26 @@ def test_the_outputs_are_these_and_none_is_exported(ready_made: Json) -> None:
         name: {"Value": {"Fn::GetAtt": [certificate, name]}}
         for name in ("ClientCertificateId", "PemEncodedCertificate", "ExpirationDate")
     }
+
+
+def template(generation: int | str | None) -> Json:
+    stack = ClientCertificateStack(cdk.App(), "ClientCertificate", generation=generation)
+    found: Json = Template.from_stack(stack).to_json()
+    return found
+
+
+def test_another_generation_is_another_certificate_with_the_same_outputs() -> None:
+    templates = [template(generation) for generation in (None, 1, "2", "2026-11")]
+    assert len({the_only(it, CERTIFICATE)[0] for it in templates}) == 4
+    assert len({tuple(it["Outputs"]) for it in templates}) == 1
+
+
+def test_no_generation_keeps_the_logical_id_of_the_first_release() -> None:
+    assert the_only(template(None), CERTIFICATE)[0] == "ClientCertificateF2C90FA6"
+
+
+def test_a_generation_is_the_same_as_number_and_as_text() -> None:
+    assert template(2) == template("2")
 
 
 @pytest.mark.parametrize(
