@@ -1,8 +1,8 @@
 """What a tag may be: one set of rules, checked at synth for known values and at deploy for all.
 
 Source: the API Gateway developer guide, "Tag restrictions". The characters documented there are
-`[a-zA-Z+-=._:/]`; the set that AWS documents for tags in general, which adds the space and `@`,
-is accepted too.
+`[a-zA-Z+-=._:/]`. The set that AWS documents for tags in general is accepted too: it adds the
+space, `@`, and letters and digits outside ASCII. API Gateway may refuse these.
 """
 
 import re
@@ -16,7 +16,7 @@ MAX_USER_TAGS: Final = MAX_TAGS - OwnTag.COUNT
 MAX_KEY_LENGTH: Final = 128
 MAX_VALUE_LENGTH: Final = 256
 
-_GENERAL: Final = re.compile(r"[A-Za-z0-9 +\-=._:/@]*")
+_GENERAL: Final = re.compile(r"[\w +\-=.:/@]*")
 _DOCUMENTED: Final = re.compile(r"[a-zA-Z+-=._:/]*")
 
 
@@ -36,8 +36,9 @@ def outside_documented_characters(key: str, value: str) -> bool:
 
 
 def is_value(value: str) -> bool:
-    """Whether a text can be the value of a tag."""
-    return len(value) <= MAX_VALUE_LENGTH and _GENERAL.fullmatch(value) is not None
+    """Whether an ID that CloudFormation sent can be the value of a tag: those are ASCII."""
+    fits = len(value) <= MAX_VALUE_LENGTH and value.isascii()
+    return fits and _GENERAL.fullmatch(value) is not None
 
 
 def _tag_violation(key: str, value: str) -> str | None:
@@ -54,7 +55,8 @@ def _tag_violation(key: str, value: str) -> str | None:
     for text in (key, value):
         if not _GENERAL.fullmatch(text):
             return (
-                f"tag {key!r} = {value!r} has characters that a tag cannot hold: "
-                "use letters, digits, spaces and + - = . _ : / @"
+                f"tag {key!r} = {value!r} has characters that a tag cannot hold: use letters, "
+                "digits, spaces and + - = . _ : / @, or remove it from this resource with "
+                f"Tags.of(certificate).remove({key!r})"
             )
     return None

@@ -50,7 +50,7 @@ _STATUS: Final = {
     "LimitExceededException": 429,
     "TooManyRequestsException": 429,
 }
-_TAG_CHARACTERS: Final = re.compile(r"[A-Za-z0-9 +\-=._:/@]*")
+_TAG_CHARACTERS: Final = re.compile(r"[\w +\-=.:/@]*")
 _ARN: Final = re.compile(r"arn:([^:]*):apigateway:([^:]*)::/clientcertificates/([^/]+)")
 # cryptography writes UTF8Strings unless it is told otherwise, for which it has no public name.
 _SUBJECT: Final = x509.Name(

@@ -1,6 +1,6 @@
 """A certificate's tags: its own, those of `Tags.of(…)`, and its stack's."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import aws_cdk as cdk
@@ -17,50 +17,92 @@ _BELOW_ALL_OTHERS: Final = 0
 class CertificateTags:
     """The tags of one certificate, known for sure only when all aspects have run.
 
-    `tags` are checked at once, and again with all the others when the app is synthesized. Raises
-    `ValueError`.
+    `tags` are checked at once, and again with all the others when the app is synthesized.
+
+    Raises:
+        TypeError: `tags` is no mapping of strings to strings.
+        ValueError: a tag breaks a rule of API Gateway's.
     """
 
-    def __init__(self, certificate: Construct, tags: Mapping[str, str]) -> None:
-        if broken := violation(_known(tags)):
-            raise ValueError(f"{certificate.node.path}: {broken}")
-        self.manager = cdk.TagManager(cdk.TagType.MAP, contract.RESOURCE_TYPE, dict(tags))
-        for key, value in _stack_tags(certificate).items():
-            self.manager.set_tag(key, value, _BELOW_ALL_OTHERS)
+    def __init__(self, certificate: Construct, tags: Mapping[str, str | None]) -> None:
+        path = certificate.node.path
+        if wrong := _wrong_type(tags):
+            raise TypeError(f"{path}: {wrong}")
+        given = {key: value for key, value in tags.items() if value is not None}
+        if broken := violation(_known(given)):
+            raise ValueError(f"{path}: {broken}")
+        self.manager = cdk.TagManager(cdk.TagType.MAP, contract.RESOURCE_TYPE, given)
         self._certificate = certificate
+        self._stack = cdk.Stack.of(certificate)
         self.rendered = cdk.Lazy.any(_Rendered(self))
         certificate.node.add_validation(_Validation(self))
 
     def final(self) -> dict[str, str]:
-        """The tags as they are deployed, by key, so that their order is no change."""
-        return dict(sorted(self.manager.tag_values().items()))
+        """Return the tags as they are deployed, sorted by key: their order is no change."""
+        tags: dict[str, str] = self.manager.tag_values()
+        inherited = self._stack_tags()
+        if missing := inherited.keys() - tags.keys():
+            for key in missing - self._keys_of_aspects():
+                # Has no effect where the tag was removed from the certificate.
+                self.manager.set_tag(key, inherited[key], _BELOW_ALL_OTHERS)
+            tags = self.manager.tag_values()
+        return {key: tags[key] for key in sorted(tags) if not self._is_no_value(tags[key])}
 
     def errors(self) -> list[str]:
-        """What API Gateway would refuse; and a warning for each tag that it may."""
+        """Return what API Gateway would refuse; warn of each tag that it may refuse."""
         known = _known(self.final())
         for key, value in known.items():
             if outside_documented_characters(key, value):
                 cdk.Annotations.of(self._certificate).add_warning_v2(
                     "cdk-apigateway-client-certificate:tagCharacters",
-                    f"tag {key!r} = {value!r} has characters that AWS takes in general, but "
-                    "API Gateway does not document: letters, digits and + - = . _ : / are safe",
+                    f"tag {key!r} = {value!r} has characters that AWS accepts in general, but "
+                    "API Gateway does not document (letters of ASCII, digits and + - = . _ : / "
+                    "are safe): if the deploy fails because of it, remove it from this resource "
+                    f"with Tags.of(certificate).remove({key!r})",
                 )
         broken = violation(known)
         return [broken] if broken else []
 
+    def _stack_tags(self) -> dict[str, str]:
+        """Return the tags that CloudFormation puts on native resources but not on custom ones."""
+        stack: cdk.Stack | None = self._stack
+        tags: dict[str, str] = {}
+        while stack is not None:
+            tags = {**stack.tags.tag_values(), **tags}
+            stack = stack.nested_stack_parent
+        return tags
 
-def _stack_tags(certificate: Construct) -> dict[str, str]:
-    """The tags that CloudFormation would put on a native resource, but not on a custom one.
+    def _keys_of_aspects(self) -> set[str]:
+        """Return the keys that `Tags.of(…)` adds or removes above the certificate.
 
-    Read before the aspects run: theirs reach certificate and stack alike, and only in the
-    certificate's own tag manager do their exclusions and removals count.
-    """
-    stack: cdk.Stack | None = cdk.Stack.of(certificate)
-    tags: dict[str, str] = {}
-    while stack is not None:
-        tags = {**stack.tags.tag_values(), **tags}
-        stack = stack.nested_stack_parent
-    return tags
+        The stack has these too, but the certificate's own manager knows whether they are for it:
+        only there do exclusions of its resource type count.
+        """
+        return {
+            aspect.key
+            for scope in self._certificate.node.scopes
+            for aspect in cdk.Aspects.of(scope).all
+            if isinstance(aspect, (cdk.Tag, cdk.RemoveTag))
+        }
+
+    def _is_no_value(self, value: str) -> bool:
+        if not cdk.Token.is_unresolved(value):
+            return False
+        return self._stack.resolve(value) in (None, {"Ref": "AWS::NoValue"})
+
+
+def _wrong_type(tags: object) -> str | None:
+    if not isinstance(tags, Mapping):
+        return f"tags must map keys to values, not {tags!r}: write tags={{'team': 'edge'}}"
+    return next(_wrong_types(tags), None)
+
+
+def _wrong_types(tags: Mapping[object, object]) -> Iterator[str]:
+    for key, value in tags.items():
+        if not isinstance(key, str):
+            yield f"tag key {key!r} must be a string: write {str(key)!r}"
+        if not isinstance(value, str | None):
+            yield f"value of tag {key!r} must be a string, not {value!r}: write {str(value)!r}"
 
 
 def _known(tags: Mapping[str, str]) -> dict[str, str]:

@@ -196,13 +196,15 @@ class ClientCertificate(_ClientCertificateBase):
         id: the construct ID; another one makes another certificate.
         description: free text; changed in place.
         tags: key to value, 47 at the most, since the certificate takes 50 and this resource needs
-            3; changed in place. `Tags.of(…)` and a stack's tags reach it too.
+            3; changed in place. A value of None or `Aws.NO_VALUE` omits the tag. `Tags.of(…)` and
+            a stack's tags reach it too.
         removal_policy: what becomes of the certificate when it leaves the stack.
         adopt_client_certificate_id: the ID of an existing certificate to manage instead of
             creating one. The stack describes and tags it but never deletes it, whatever the
             removal policy. It must not belong to another stack.
 
     Raises:
+        TypeError: `tags` is no mapping of strings to strings.
         ValueError: a tag breaks a rule of API Gateway's (the message names both; a token is
             checked at deploy), or the ID of the certificate to adopt cannot be one.
     """
@@ -213,7 +215,7 @@ class ClientCertificate(_ClientCertificateBase):
         id: str,
         *,
         description: str | None = None,
-        tags: Mapping[str, str] | None = None,
+        tags: Mapping[str, str | None] | None = None,
         removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.DESTROY,
         adopt_client_certificate_id: str | None = None,
     ) -> None:
@@ -221,7 +223,7 @@ class ClientCertificate(_ClientCertificateBase):
         if adopt_client_certificate_id is not None:
             _check_id(self, adopt_client_certificate_id)
         self._existing_id = adopt_client_certificate_id
-        self._tags = CertificateTags(self, tags or {})
+        self._tags = CertificateTags(self, {} if tags is None else tags)
         properties = {
             Property.DESCRIPTION: description,
             Property.TAGS: self._tags.rendered,

@@ -22,6 +22,7 @@ class ClientCertificateStack(cdk.Stack):
         stack_props: what `aws_cdk.Stack` takes besides: `stack_name`, `env`, …
 
     Raises:
+        TypeError: `tags` is no mapping of strings to strings.
         ValueError: a tag breaks a rule of API Gateway's; the message names tag and rule.
     """
 
@@ -31,7 +32,7 @@ class ClientCertificateStack(cdk.Stack):
         id: str,
         *,
         description: str | None = None,
-        tags: Mapping[str, str] | None = None,
+        tags: Mapping[str, str | None] | None = None,
         generation: int | str | None = None,
         **stack_props: Any,
     ) -> None:

@@ -34,7 +34,7 @@ ADOPT = "AdoptClientCertificateId"
 LOOKUP = "Custom::ApiGatewayClientCertificateLookup"
 ID = re.compile(r"[A-Za-z0-9-]+")
 ARN = re.compile(r"arn:aws:apigateway:us-east-1::/clientcertificates/[A-Za-z0-9-]+")
-TEXT = re.compile(r"[A-Za-z0-9 +\-=._:/@]*")
+TEXT = re.compile(r"[\w +\-=.:/@]*")
 
 STRINGS = (
     "",

@@ -85,7 +85,7 @@ def test_a_removal_policy_can_be_set_afterwards_and_the_l1_overridden() -> None:
         ({"k": "v" * 257}, "value of tag 'k' has 257 characters: use 256"),
         ({"aws:k": "v"}, "tag key 'aws:k' starts with 'aws:'"),
         ({"client-certificate:k": "v"}, "tag key 'client-certificate:k' starts with"),
-        ({"k": "naïve"}, "tag 'k' = 'naïve' has characters that a tag cannot hold"),
+        ({"k": "a;b"}, "tag 'k' = 'a;b' has characters that a tag cannot hold"),
         ({f"k{n}": "" for n in range(48)}, "too many tags: 48;"),
     ],
 )

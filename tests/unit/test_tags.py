@@ -1,11 +1,22 @@
 """Tags from everywhere that CDK lets them come from, and the rules that they are held to."""
 
+from typing import Any
+
 import aws_cdk as cdk
+import jsii
 import pytest
 from aws_cdk.assertions import Annotations, Match, Template
 
 from cdk_apigateway_client_certificate import ClientCertificate
 from tests.unit.support import CERTIFICATE, of_type, the_only
+
+
+@jsii.implements(cdk.IStableStringProducer)
+class Nothing:
+    """A token that resolves to nothing."""
+
+    def produce(self) -> str | None:
+        return None
 
 
 def tags_of(stack: cdk.Stack) -> dict[str, str] | None:
@@ -97,6 +108,63 @@ def test_the_tags_of_a_stack_reach_the_certificate_and_its_own_win(app: cdk.App)
     assert tags_of(stack) == {"own": "own", "stack": "s"}
 
 
+def test_a_tag_that_the_stack_gets_after_the_certificate_reaches_it(stack: cdk.Stack) -> None:
+    ClientCertificate(stack, "Certificate", tags={"own": "own"})
+    stack.add_stack_tag("late", "l")
+    stack.add_stack_tag("own", "stack")
+    assert tags_of(stack) == {"late": "l", "own": "own"}
+
+
+def test_a_late_tag_of_the_stack_can_be_removed_from_the_certificate(
+    stack: cdk.Stack, certificate: ClientCertificate
+) -> None:
+    cdk.Tags.of(certificate).remove("late")
+    stack.add_stack_tag("late", "l")
+    assert tags_of(stack) == {"own": "own"}
+
+
+def test_a_late_tag_of_a_parent_reaches_the_certificate_of_a_nested_stack(app: cdk.App) -> None:
+    parent = cdk.Stack(app, "Parent")
+    nested = cdk.NestedStack(parent, "Nested")
+    ClientCertificate(nested, "Certificate")
+    parent.add_stack_tag("late", "parent")
+    nested.add_stack_tag("late", "nested")
+    assert tags_of(nested) == {"late": "nested"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, cdk.Aws.NO_VALUE, cdk.Lazy.string(Nothing())],
+    ids=["None", "AWS::NoValue", "a token for nothing"],
+)
+def test_a_tag_without_a_value_is_omitted(stack: cdk.Stack, value: str | None) -> None:
+    ClientCertificate(stack, "Certificate", tags={"team": "edge", "owner": value})
+    assert tags_of(stack) == {"team": "edge"}
+
+
+def test_an_aspects_tag_without_a_value_is_omitted(
+    stack: cdk.Stack, certificate: ClientCertificate
+) -> None:
+    cdk.Tags.of(certificate).add("owner", cdk.Aws.NO_VALUE)
+    assert tags_of(stack) == {"own": "own"}
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ({"n": 5}, "value of tag 'n' must be a string, not 5: write '5'"),
+        ({5: "v"}, "tag key 5 must be a string: write '5'"),
+        ([cdk.CfnTag(key="team", value="edge")], "tags must map keys to values, not [CfnTag("),
+        ([], "tags must map keys to values, not []: write tags={'team': 'edge'}"),
+        ("team=edge", "tags must map keys to values, not 'team=edge': write"),
+    ],
+)
+def test_tags_of_another_type_are_refused(stack: cdk.Stack, tags: Any, message: str) -> None:
+    with pytest.raises(TypeError) as error:
+        ClientCertificate(stack, "Certificate", tags=tags)
+    assert str(error.value).startswith(f"Stack/Certificate: {message}")
+
+
 def test_a_nested_stack_takes_the_tags_of_its_parents(app: cdk.App) -> None:
     # As CloudFormation hands a stack's tags to the stacks that are nested in it.
     parent = cdk.Stack(app, "Parent", tags={"parent": "p", "who": "parent"})
@@ -155,8 +223,8 @@ def test_tokens_are_left_to_the_deploy(stack: cdk.Stack, certificate: ClientCert
         ("k" * 129, "v", "has 129 characters"),
         ("k", "v" * 257, "value of tag 'k' has 257 characters"),
         ("client-certificate:request-id", "v", "which this resource uses: rename it"),
-        ("k", "naïve", "has characters that a tag cannot hold"),
         ("k;", "v", "has characters that a tag cannot hold"),
+        ("k;", "v", "remove it from this resource with Tags.of(certificate).remove('k;')"),
     ],
 )
 def test_what_aspects_bring_is_checked_when_the_app_is_synthesized(
@@ -191,13 +259,30 @@ def test_the_characters_that_aws_takes_in_general_are_warned_of_and_deployed(
     certificate = ClientCertificate(stack, "Certificate", tags={"Owner": "Team A"})
     cdk.Tags.of(app).add("mail", "a@b.example", include_resource_types=[CERTIFICATE])
     cdk.Tags.of(certificate).add("safe", "aZ09+-=._:/")
-    assert tags_of(stack) == {"Owner": "Team A", "mail": "a@b.example", "safe": "aZ09+-=._:/"}
+    cdk.Tags.of(certificate).add("équipe", "東京")
+    assert tags_of(stack) == {
+        "Owner": "Team A",
+        "mail": "a@b.example",
+        "safe": "aZ09+-=._:/",
+        "équipe": "東京",
+    }
     warnings = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("^tag "))
     assert {warning.id for warning in warnings} == {"/Stack/Certificate"}
     assert sorted(str(warning.entry.data).partition(" has ")[0] for warning in warnings) == [
         "tag 'Owner' = 'Team A'",
         "tag 'mail' = 'a@b.example'",
+        "tag 'équipe' = '東京'",
     ]
+    messages = [str(warning.entry.data) for warning in warnings]
+    assert any("with Tags.of(certificate).remove('équipe')" in message for message in messages)
+
+
+def test_the_remedy_of_the_warning_removes_the_tag(app: cdk.App, stack: cdk.Stack) -> None:
+    certificate = ClientCertificate(stack, "Certificate")
+    cdk.Tags.of(app).add("équipe", "a")
+    cdk.Tags.of(certificate).remove("équipe")
+    assert tags_of(stack) is None
+    Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("^tag "))
 
 
 def test_the_warning_can_be_acknowledged(stack: cdk.Stack) -> None:
