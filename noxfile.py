@@ -20,6 +20,7 @@ TESTS: Final = [
     "tests/unit/test_client_certificate.py",
     "tests/unit/test_cross_stack.py",
     "tests/unit/test_imports.py",
+    "tests/unit/test_pem_parameter.py",
     "tests/unit/test_provider.py",
     "tests/unit/test_provider_options.py",
     "tests/unit/test_stack.py",
@@ -60,3 +61,13 @@ def _test(session: nox.Session, resolution: str) -> None:
     session.run("uv", "pip", "list", external=True)
     session.run("python", "-c", IMPORT_HANDLER, env={"AWS_DEFAULT_REGION": "eu-west-1"})
     session.run("pytest", "-q", "-p", "no:cacheprovider", *TESTS)
+    if session.python == PYTHONS[0]:
+        _check_consumer_types(session)
+
+
+def _check_consumer_types(session: nox.Session) -> None:
+    """Check an app that uses this package as its users do, with the whole of aws-cdk-lib."""
+    consumer, python = "tests/consumer", f"{session.bin}/python"
+    mypy = ("mypy", "--config-file", f"{consumer}/pyproject.toml", "--python-executable", python)
+    session.run(*mypy, f"{consumer}/app.py", external=True)
+    session.run("pyright", "--project", consumer, "--pythonpath", python, external=True)

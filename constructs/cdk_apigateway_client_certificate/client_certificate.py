@@ -23,44 +23,27 @@ from .lambda_handler.physical_id import is_certificate_id
 _ARN: Final = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+)::/clientcertificates/(?P<id>.+)")
 
 
-class IClientCertificate(Protocol):
-    """A client certificate, made by this stack or not.
+class IClientCertificate(interfaces.IClientCertificateRef, cdk.IResource, Protocol):
+    """A client certificate, created by this stack or not.
 
-    To be satisfied by structure: annotate with it, and mypy checks what is passed.
+    Annotate with it what takes one. It is a CDK resource, so that `.node`, `.stack` and `Tags.of(…)`
+    work, and L1 constructs take it as it is: `CfnStage(client_certificate_id=certificate)`.
+    `ClientCertificate` documents the members.
     """
 
     @property
-    def client_certificate_id(self) -> str:
-        """The ID, for a stage's `client_certificate_id`."""
-
+    def client_certificate_id(self) -> str: ...
     @property
-    def client_certificate_arn(self) -> str:
-        """`arn:{partition}:apigateway:{region}::/clientcertificates/{id}`."""
-
+    def client_certificate_arn(self) -> str: ...
     @property
-    def pem_encoded_certificate(self) -> str:
-        """The certificate as PEM, about 1,200 characters: what a backend has to trust."""
-
+    def pem_encoded_certificate(self) -> str: ...
     @property
-    def created_date(self) -> str:
-        """When it was issued: ISO 8601, UTC."""
-
+    def created_date(self) -> str: ...
     @property
-    def expiration_date(self) -> str:
-        """Until when it is valid: ISO 8601, UTC."""
-
-    @property
-    def client_certificate_ref(self) -> interfaces.ClientCertificateReference:
-        """What an L1 construct takes, as in `CfnStage(client_certificate_id=certificate)`."""
-
-    def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let the grantee read this certificate: `GetClientCertificate`."""
-
-    def attach_to(self, stage: apigateway.IStage | apigateway.CfnStage) -> None:
-        """Have a stage present this certificate to its HTTP integrations."""
-
-    def publish_to_parameter(self, name: str) -> ssm.IStringParameter:
-        """Keep the PEM in an SSM parameter, for backends that read it at run time."""
+    def expiration_date(self) -> str: ...
+    def grant_read(self, grantee: iam.IGrantable) -> iam.Grant: ...
+    def attach_to(self, stage: apigateway.IStage | apigateway.CfnStage) -> None: ...
+    def publish_to_parameter(self, name: str) -> ssm.IStringParameter: ...
 
 
 @jsii.implements(interfaces.IClientCertificateRef)

@@ -218,6 +218,21 @@ def test_every_certificate_has_all_that_the_protocol_names(
         assert hasattr(type(any_certificate), name), name
 
 
+def test_each_member_is_documented_once() -> None:
+    members = [name for name in vars(IClientCertificate) if not name.startswith("_")]
+    assert len(members) == 8
+    assert all(getattr(ClientCertificate, name).__doc__ for name in members)
+    assert not any(getattr(IClientCertificate, name).__doc__ for name in members)
+
+
+def test_it_is_an_l2_resource_too(stack: cdk.Stack, any_certificate: IClientCertificate) -> None:
+    assert any_certificate.node.path == "Stack/Certificate"
+    assert any_certificate.stack.node.path == "Stack"
+    assert any_certificate.env.region == stack.region
+    cdk.Tags.of(any_certificate).add("team", "edge")
+    Template.from_stack(stack)
+
+
 def test_it_is_an_l1_reference_too(stack: cdk.Stack, any_certificate: IClientCertificate) -> None:
     reference = any_certificate.client_certificate_ref
     assert reference.client_certificate_id == any_certificate.client_certificate_id
