@@ -39,7 +39,7 @@ class CertificateTags:
 
     def final(self) -> dict[str, str]:
         """Return the tags as they are deployed, sorted by key: their order is no change."""
-        tags: dict[str, str] = self.manager.tag_values()
+        tags = self.manager.tag_values()
         inherited = self._stack_tags()
         if missing := inherited.keys() - tags.keys():
             for key in missing - self._keys_of_aspects():

@@ -6,7 +6,6 @@ from typing import Any, Final, Protocol
 
 import aws_cdk as cdk
 import jsii
-from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.interfaces import aws_apigateway as interfaces
@@ -14,6 +13,7 @@ from constructs import Construct, IConstruct
 
 from . import _provider
 from ._pem_parameter import get_or_create_pem_parameter
+from ._stages import PresentingStage, stage_resource
 from ._tags import CertificateTags
 from ._weak_reference import weak_reference
 from .lambda_handler import contract
@@ -26,7 +26,7 @@ _ARN: Final = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+)::/clientcertif
 class IClientCertificate(interfaces.IClientCertificateRef, cdk.IResource, Protocol):
     """A client certificate, created by this stack or not.
 
-    Annotate with it what takes one. It is a CDK resource, so that `.node`, `.stack` and `Tags.of(…)`
+    Annotate with it what takes one. It is a CDK resource, so `.node`, `.stack` and `Tags.of(…)`
     work, and L1 constructs take it as it is: `CfnStage(client_certificate_id=certificate)`.
     `ClientCertificate` documents the members.
     """
@@ -42,7 +42,7 @@ class IClientCertificate(interfaces.IClientCertificateRef, cdk.IResource, Protoc
     @property
     def expiration_date(self) -> str: ...
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant: ...
-    def attach_to(self, stage: apigateway.IStage | apigateway.CfnStage) -> None: ...
+    def attach_to(self, stage: PresentingStage) -> None: ...
     def publish_to_parameter(self, name: str) -> ssm.IStringParameter: ...
 
 
@@ -107,21 +107,23 @@ class _ClientCertificateBase(cdk.Resource):
             resource_arns=[self.client_certificate_arn],
         )
 
-    def attach_to(self, stage: apigateway.IStage | apigateway.CfnStage) -> None:
+    def attach_to(self, stage: PresentingStage) -> None:
         """Have a stage present this certificate to its HTTP integrations.
 
-        The stage then refers to the certificate, so that CloudFormation makes the certificate
+        The stage then refers to the certificate, so that CloudFormation creates the certificate
         before it changes the stage, and deletes it, or the one it replaces, after.
 
+        Args:
+            stage: an L1 or L2 stage of a REST API or of a WebSocket API.
+
         Raises:
-            ValueError: the stage was not made in this app, or presents another certificate.
+            ValueError: it is a stage of an HTTP API, an imported stage, or none; or it presents
+                another certificate.
         """
-        resource = stage if isinstance(stage, apigateway.CfnStage) else stage.node.default_child
-        if not isinstance(resource, apigateway.CfnStage):
-            raise ValueError(
-                f"{self.node.path}: stage {stage.node.path!r} was imported and cannot be changed "
-                "here: set its client certificate where it is made"
-            )
+        try:
+            resource = stage_resource(stage)
+        except ValueError as error:
+            raise ValueError(f"{self.node.path}: {error}") from None
         present = resource.client_certificate_id
         if present is not None and present != self.client_certificate_id:
             raise ValueError(

@@ -2,6 +2,7 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.interfaces import aws_apigateway as interfaces
@@ -13,11 +14,22 @@ from cdk_apigateway_client_certificate import (
 )
 
 
+def attach(certificate: IClientCertificate, stack: cdk.Stack, stage: apigateway.Stage) -> None:
+    """Attach to every kind of stage that presents a client certificate."""
+    web_socket = apigatewayv2.WebSocketApi(stack, "WebSocket")
+    certificate.attach_to(stage)
+    certificate.attach_to(apigateway.CfnStage(stack, "Rest", rest_api_id="abc"))
+    certificate.attach_to(
+        apigatewayv2.WebSocketStage(stack, "L2", web_socket_api=web_socket, stage_name="v1")
+    )
+    certificate.attach_to(apigatewayv2.CfnStage(stack, "V2", api_id="abc", stage_name="v1"))
+
+
 def use(certificate: IClientCertificate, stage: apigateway.Stage, reader: iam.Role) -> str:
     """Use a certificate as an L2 interface, wherever it comes from."""
     cdk.Tags.of(certificate).add("team", "edge")
     certificate.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
-    certificate.attach_to(stage)
+    attach(certificate, certificate.stack, stage)
     certificate.grant_read(reader).assert_success()
     parameter: ssm.IStringParameter = certificate.publish_to_parameter("/orders/trusted-client")
     parameter.grant_read(reader)

@@ -1,8 +1,11 @@
 """Stages that present a certificate, however they are told to."""
 
+from typing import Any
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk.assertions import Template
 
 from cdk_apigateway_client_certificate import ClientCertificate, IClientCertificate
@@ -145,13 +148,104 @@ def test_a_certificate_that_was_written_down_is_not_overwritten(
         certificate.attach_to(l1_stage(stack, client_certificate_id="abc123"))
 
 
-def test_an_imported_stage_is_refused(stack: cdk.Stack, certificate: ClientCertificate) -> None:
-    imported = apigateway.Stage.from_stage_attributes(
+def imported_rest_stage(stack: cdk.Stack) -> apigateway.IStage:
+    return apigateway.Stage.from_stage_attributes(
         stack,
         "Imported",
         stage_name="v1",
         rest_api=apigateway.RestApi.from_rest_api_id(stack, "ImportedApi", "abc"),
     )
+
+
+def imported_web_socket_stage(stack: cdk.Stack) -> apigatewayv2.IWebSocketStage:
+    api = apigatewayv2.WebSocketApi.from_web_socket_api_attributes(
+        stack, "ImportedApi", web_socket_id="abc"
+    )
+    return apigatewayv2.WebSocketStage.from_web_socket_stage_attributes(
+        stack, "Imported", stage_name="v1", api=api
+    )
+
+
+@pytest.mark.parametrize("imported", [imported_rest_stage, imported_web_socket_stage])
+def test_an_imported_stage_is_refused(
+    stack: cdk.Stack, certificate: ClientCertificate, imported: Any
+) -> None:
     with pytest.raises(ValueError, match="was imported and cannot be changed here") as error:
-        certificate.attach_to(imported)
+        certificate.attach_to(imported(stack))
     assert "Stack/Certificate: stage 'Stack/Imported'" in str(error.value)
+    assert str(error.value).endswith("set its client certificate where it is created")
+
+
+WEB_SOCKET = "AWS::ApiGatewayV2::Stage"
+
+
+def presented_to_web_socket(stack: cdk.Stack) -> Json:
+    _, stage = the_only(Template.from_stack(stack).to_json(), WEB_SOCKET)
+    found: Json = stage["Properties"]["ClientCertificateId"]
+    return found
+
+
+def test_a_web_socket_stage_presents_it(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+    api = apigatewayv2.WebSocketApi(stack, "Api")
+    stage = apigatewayv2.WebSocketStage(stack, "Stage", web_socket_api=api, stage_name="v1")
+    certificate.attach_to(stage)
+    certificate.attach_to(stage)
+    assert presented_to_web_socket(stack) == id_of(stack)
+    with pytest.raises(ValueError, match="a stage presents one: remove either"):
+        ClientCertificate(stack, "Second").attach_to(stage)
+
+
+def cfn_api(stack: cdk.Stack, protocol: str) -> str:
+    return apigatewayv2.CfnApi(stack, "Api", name="api", protocol_type=protocol).ref
+
+
+@pytest.mark.parametrize("api_id", [lambda stack: "abc", lambda stack: cfn_api(stack, "WEBSOCKET")])
+def test_an_l1_stage_of_api_gateway_v2_presents_it(
+    stack: cdk.Stack, certificate: ClientCertificate, api_id: Any
+) -> None:
+    stage = apigatewayv2.CfnStage(stack, "Stage", api_id=api_id(stack), stage_name="v1")
+    certificate.attach_to(stage)
+    assert presented_to_web_socket(stack) == id_of(stack)
+
+
+def http_stage_of_imported_api(stack: cdk.Stack) -> apigatewayv2.HttpStage:
+    api = apigatewayv2.HttpApi.from_http_api_attributes(stack, "ImportedApi", http_api_id="abc")
+    return apigatewayv2.HttpStage(stack, "Stage", http_api=api)
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        lambda stack: apigatewayv2.HttpApi(stack, "Api").default_stage,
+        http_stage_of_imported_api,
+        lambda stack: apigatewayv2.CfnStage(
+            stack, "Stage", api_id=cfn_api(stack, "HTTP"), stage_name="v1"
+        ),
+    ],
+)
+def test_a_stage_of_an_http_api_is_refused(
+    stack: cdk.Stack, certificate: ClientCertificate, stage: Any
+) -> None:
+    with pytest.raises(ValueError, match="use a REST API or a WebSocket API") as error:
+        certificate.attach_to(stage(stack))
+    assert str(error.value).startswith("Stack/Certificate: stage 'Stack/")
+    assert "belongs to an HTTP API" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "api",
+    [rest_api, lambda stack: apigateway.RestApi.from_rest_api_id(stack, "Api", "abc")],
+    ids=["made", "imported"],
+)
+def test_a_rest_api_is_refused(stack: cdk.Stack, certificate: ClientCertificate, api: Any) -> None:
+    with pytest.raises(ValueError, match=r"such as api\.deployment_stage") as error:
+        certificate.attach_to(api(stack))
+    assert str(error.value).startswith("Stack/Certificate: 'Stack/Api' is a REST API, not a stage")
+
+
+@pytest.mark.parametrize("api", [apigatewayv2.HttpApi, apigatewayv2.WebSocketApi])
+def test_what_is_no_stage_is_refused(
+    stack: cdk.Stack, certificate: ClientCertificate, api: Any
+) -> None:
+    with pytest.raises(ValueError, match="'Stack/Api' is not a stage of a REST API or a WebSocket"):
+        certificate.attach_to(api(stack, "Api"))
