@@ -70,12 +70,17 @@ class _ClientCertificateBase(cdk.Resource):
 
     @property
     def pem_encoded_certificate(self) -> str:
-        """The certificate as PEM, about 1,200 characters: what a backend has to trust.
+        r"""The certificate as PEM, about 1,200 characters: what a backend has to trust.
 
         Another stack of the app may use it: the reference is weak, since an export holds 1,024
         characters. So CloudFormation does not know that the other stack uses it; deploy that
         stack again when the certificate was replaced. For the same reason, give no output of it
         an `export_name`.
+
+        It has line breaks, CRLF or LF, which make invalid JSON unless they are escaped. With
+        `document = stack.to_json_string(…)`:
+
+            Fn.join("\\n", Fn.split("\n", Fn.join("", Fn.split("\r", document))))
         """
         return self._attribute(Attribute.PEM)
 

@@ -1,5 +1,6 @@
 """A published PEM follows its certificate, however the certificate changes."""
 
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -206,3 +207,37 @@ def test_another_construct_id_reaches_another_stack_when_synth_knows_no_id(
 ) -> None:
     first, second, *_ = elsewhere.pems
     assert elsewhere.by_parameter == [first, first, second]
+
+
+PEM = "-----BEGIN CERTIFICATE-----\nMIIC\nQg==\n-----END CERTIFICATE-----"
+
+
+@dataclass(frozen=True)
+class InJson:
+    pem: str
+    documents: list[str]
+
+
+@story
+def in_json(scene: Scene) -> InJson:
+    documents: list[str] = []
+    app = scene.example("json_document.py")
+    app.deploy()
+    pem = scene.certificate_of("JsonDocument")["pemEncodedCertificate"]
+    documents.append(value(scene, "/orders/trust.json"))
+    for default in (PEM, PEM.replace("\n", "\r\n"), PEM + "\n"):
+        parameter = f'cdk.CfnParameter(stack, "Pem", default={default!r}).value_as_string'
+        given = scene.example(
+            "json_document.py", **{"certificate.pem_encoded_certificate": parameter}
+        )
+        given.deploy("--method=direct", "--no-previous-parameters")
+        documents.append(value(scene, "/orders/trust.json"))
+    app.destroy()
+    return InJson(pem, documents)
+
+
+def test_a_json_document_holds_the_pem_with_any_line_breaks(in_json: InJson) -> None:
+    pems = [in_json.pem.replace("\r\n", "\n"), PEM, PEM, PEM + "\n"]
+    assert [json.loads(it) for it in in_json.documents] == [
+        {"trusted": pem, "version": 1} for pem in pems
+    ]
