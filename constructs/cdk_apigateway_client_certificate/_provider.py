@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from typing import Final
 
 import aws_cdk as cdk
-import jsii
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct, IConstruct, IValidation
+from constructs import Construct, IConstruct
 
 from ._handler_code import handler_code
+from ._pem_exports import PemExports
 from .lambda_handler import contract
 
 _ID: Final = f"{contract.RESOURCE_TYPE}Provider"
@@ -89,7 +89,7 @@ class ClientCertificateProvider:
         if runtime is not None:
             _check_runtime(stack, runtime)
         provider = Construct(stack, _ID)
-        provider.node.add_validation(_PemExports(stack))
+        provider.node.add_validation(PemExports(stack))
         log_group = log_group or logs.LogGroup(
             provider,
             "LogGroup",
@@ -256,40 +256,3 @@ def _network_interface_policy(stack: cdk.Stack, *, shared: bool) -> iam.PolicyDo
             )
         )
     return policy
-
-
-@jsii.implements(IValidation)
-class _PemExports:
-    """Warns of outputs that synthesize well and fail at deploy: a PEM is longer than an export."""
-
-    def __init__(self, stack: cdk.Stack) -> None:
-        self._stack = stack
-
-    def validate(self) -> list[str]:
-        # Of a nested stack's PEM, it is the parents that make an export.
-        outermost = self._stack
-        while outermost.nested_stack_parent is not None:
-            outermost = outermost.nested_stack_parent
-        for output in outermost.node.find_all():
-            if isinstance(output, cdk.CfnOutput) and output.export_name and _is_pem(output):
-                cdk.Annotations.of(output).add_warning_v2(
-                    "cdk-apigateway-client-certificate:pemExport",
-                    f"export {output.export_name!r} is a PEM, which is longer than the 1,024 "
-                    f"characters that CloudFormation exports: {_instead_of(output)}",
-                )
-        return []
-
-
-def _is_pem(output: cdk.CfnOutput) -> bool:
-    value = cdk.Stack.of(output).resolve(output.value)
-    attribute = value.get("Fn::GetAtt", [""])[-1] if isinstance(value, dict) else ""
-    return str(attribute).endswith(contract.Attribute.PEM)
-
-
-def _instead_of(output: cdk.CfnOutput) -> str:
-    if output.node.scope is not None and output.node.scope.node.id == "Exports":  # CDK's own
-        return (
-            "what leaves a nested stack is referred to strongly; use publish_to_parameter, or call "
-            "CrossStackReferences.of(nested.nested_stack_resource).produce(ReferenceStrength.WEAK)"
-        )
-    return "leave export_name out; other stacks of the app can use pem_encoded_certificate as it is"

@@ -18,13 +18,16 @@ certificate = ClientCertificate(stack, "Certificate")
 bucket = s3.Bucket(
     stack, "Bucket", removal_policy=cdk.RemovalPolicy.DESTROY, auto_delete_objects=True
 )
+# Under the certificate's ID, so that another certificate changes the trust store too.
+folder = certificate.client_certificate_id
 upload = deployment.BucketDeployment(
     stack,
     "Upload",
     destination_bucket=bucket,
+    destination_key_prefix=folder,
     sources=[deployment.Source.data("client.pem", certificate.pem_encoded_certificate)],
 )
-trust_store = elbv2.TrustStore(stack, "TrustStore", bucket=bucket, key="client.pem")
+trust_store = elbv2.TrustStore(stack, "TrustStore", bucket=bucket, key=f"{folder}/client.pem")
 trust_store.node.add_dependency(upload)
 
 cdk.CfnOutput(stack, "TrustStoreArn", value=trust_store.trust_store_arn)

@@ -1,5 +1,6 @@
 """The PEM where it is needed: in another stack, and in a parameter that a backend reads."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,24 @@ def test_the_published_parameter_holds_the_pem(in_a_parameter: Published) -> Non
 
 
 @story
-def trust_store(scene: Scene) -> str:
-    return scene.example("backends/alb_trust_store.py").cdk("synth")
-
-
-def test_the_trust_store_synthesizes(trust_store: str) -> None:
+def trust_stores(scene: Scene) -> list[dict[str, Any]]:
     """Not deployed: the local AWS has no trust stores, and the example says it is unverified."""
-    assert "AWS::ElasticLoadBalancingV2::TrustStore" in trust_store
+    source = (EXAMPLES / "backends/alb_trust_store.py").read_text()
+    found = []
+    for id in ("Certificate", "Renewed"):
+        copy = scene.folder / f"{id}.py"
+        copy.write_text(source.replace('stack, "Certificate"', f'stack, "{id}"'))
+        scene.app(copy).cdk("synth", "--quiet")
+        [path] = scene.folder.glob(f"{id}.out/*.template.json")
+        resources = json.loads(path.read_text())["Resources"].values()
+        found += [it for it in resources if it["Type"].endswith("::TrustStore")]
+    return found
+
+
+def test_the_trust_store_changes_with_the_certificate(trust_stores: list[dict[str, Any]]) -> None:
+    first, second = (it["Properties"]["CaCertificatesBundleS3Key"] for it in trust_stores)
+    assert first != second
+    assert first["Fn::Join"][1][1] == "/client.pem"
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.rglob("*.py")), ids=lambda path: path.name)

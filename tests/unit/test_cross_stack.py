@@ -8,6 +8,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.assertions import Annotations, Match, Template
 
@@ -114,6 +115,28 @@ def test_another_account_reads_the_output_by_a_role(
     }
 
 
+def test_the_reader_role_escapes_a_permissions_boundary_of_the_app() -> None:
+    """SECURITY.md says so: CDK creates the role after the aspects have run."""
+    app = cdk.App()
+    home = Stack(app, "Home", env=HOME)
+    Stack(app, "Elsewhere", env=OTHER_ACCOUNT).keep(
+        ClientCertificate(home, "Certificate").pem_encoded_certificate
+    )
+    boundary = iam.ManagedPolicy.from_managed_policy_name(home, "Boundary", "boundary")
+    iam.PermissionsBoundary.of(app).apply(boundary)
+    template = Template.from_stack(home).to_json()
+    bounded = {
+        id: "PermissionsBoundary" in role["Properties"]
+        for id, role in of_type(template, "AWS::IAM::Role").items()
+    }
+    [reader] = [id for id in bounded if "GetStackOutput" in id]
+    assert bounded.pop(reader) is False
+    assert list(bounded.values()) == [True], "the function's role"
+    _, policy = the_only(template, "AWS::IAM::Policy")
+    [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "cloudformation:DescribeStacks"
+
+
 def test_nested_stacks_get_it_too(templates: dict[str, Json], output: str) -> None:
     within = templates["Home/Nested"]
     [parameter] = within["Parameters"]
@@ -166,13 +189,47 @@ def test_an_export_name_on_the_pem_is_warned_of_and_on_the_id_it_is_not() -> Non
     }.items():
         cdk.CfnOutput(stack, name, value=value, export_name=name)
     cdk.CfnOutput(stack, "Unexported", value=certificate.pem_encoded_certificate)
-    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("is a PEM"))
+    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("has a PEM"))
     assert sorted(warning.id for warning in found) == ["/Stack/LookedUpPem", "/Stack/Pem"]
     [message] = {str(it.entry.data) for it in found if it.id == "/Stack/Pem"}
     assert message.startswith(
-        "export 'Pem' is a PEM, which is longer than the 1,024 characters that CloudFormation "
+        "export 'Pem' has a PEM, which is longer than the 1,024 characters that CloudFormation "
         "exports: leave export_name out;"
     )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda pem: f"trusted: {pem}",
+        lambda pem: cdk.Fn.sub("${Certificate4E7ABB08.PemEncodedCertificate}"),
+        lambda pem: cdk.Fn.sub("${Pem}", {"Pem": pem}),
+        lambda pem: cdk.Fn.base64(pem),
+        lambda pem: cdk.Fn.join(",", ["a", cdk.Fn.sub("b ${Pem}", {"Pem": f"c {pem}"})]),
+    ],
+)
+def test_an_export_with_a_pem_inside_is_warned_of(value: Callable[[str], str]) -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    pem = ClientCertificate(stack, "Certificate").pem_encoded_certificate
+    cdk.CfnOutput(stack, "Out", value=value(pem), export_name="out")
+    Annotations.from_stack(stack).has_warning(
+        "/Stack/Out", Match.string_like_regexp("^export 'out' has a PEM")
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda pem: cdk.Fn.select(0, cdk.Fn.split("-----", pem)),
+        lambda pem: cdk.Fn.sub("${!Certificate4E7ABB08.PemEncodedCertificate}"),
+        lambda pem: cdk.Fn.sub("${Certificate4E7ABB08.ClientCertificateId}"),
+    ],
+)
+def test_an_export_without_a_whole_pem_is_not(value: Callable[[str], str]) -> None:
+    stack = cdk.Stack(cdk.App(), "Stack")
+    pem = ClientCertificate(stack, "Certificate").pem_encoded_certificate
+    cdk.CfnOutput(stack, "Out", value=value(pem), export_name="out")
+    Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("has a PEM"))
 
 
 @pytest.fixture
@@ -193,7 +250,7 @@ def test_what_leaves_a_nested_stack_is_exported_and_warned_of(
     parent = nested.nested_stack_parent
     assert parent is not None
     [warning] = Annotations.from_stack(parent).find_warning(
-        "*", Match.string_like_regexp("is a PEM")
+        "*", Match.string_like_regexp("has a PEM")
     )
     assert "use publish_to_parameter, or call CrossStackReferences.of(" in str(warning.entry.data)
 
@@ -206,7 +263,7 @@ def test_what_the_warning_tells_to_call_helps(
     assert parent is not None
     assert resource is not None
     cdk.CrossStackReferences.of(resource).produce(cdk.ReferenceStrength.WEAK)
-    Annotations.from_stack(parent).has_no_warning("*", Match.string_like_regexp("is a PEM"))
+    Annotations.from_stack(parent).has_no_warning("*", Match.string_like_regexp("has a PEM"))
     assert kept(Template.from_stack(other).to_json())["Fn::GetStackOutput"]
 
 
