@@ -1,6 +1,7 @@
 """References that other stacks can use without an export."""
 
 import json
+from importlib import metadata
 
 import aws_cdk as cdk
 import jsii
@@ -49,6 +50,14 @@ class _PerStack:
         home = outermost_stack(self._home)
         if outermost_stack(scope).node.addr == home.node.addr:
             return self._attribute  # between nested stacks, CDK needs no export
+        # aws-cdk-lib has had it since 2.258.0.
+        if not hasattr(cdk.Stack, "consume_reference"):
+            raise ValueError(
+                f"stack {cdk.Stack.of(scope).node.path!r} uses the PEM of client certificate "
+                f"{self._home.node.path!r} in another stack, which needs aws-cdk-lib 2.258.0 or "
+                f"newer, not {metadata.version('aws-cdk-lib')}: upgrade it, or use "
+                "publish_to_parameter and read the parameter"
+            )
         reference = cdk.Stack.consume_reference(self._attribute, cdk.ReferenceStrength.WEAK)
         if self._revision is None:
             return reference

@@ -3,6 +3,7 @@
 from typing import Any
 
 import aws_cdk as cdk
+import pytest
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -12,6 +13,11 @@ from aws_cdk import aws_logs as logs
 from cdk_apigateway_client_certificate import ClientCertificateProvider
 
 Json = dict[str, Any]
+
+HAS_WEAK_REFERENCES = hasattr(cdk.Stack, "consume_reference")
+needs_weak_references = pytest.mark.skipif(
+    not HAS_WEAK_REFERENCES, reason="aws-cdk-lib has no weak references before 2.258.0"
+)
 
 CERTIFICATE = "Custom::ApiGatewayClientCertificate"
 

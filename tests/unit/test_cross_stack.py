@@ -13,7 +13,7 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk.assertions import Annotations, Match, Template
 
 from cdk_apigateway_client_certificate import ClientCertificate, IClientCertificate
-from tests.unit.support import CERTIFICATE, Json, of_type, the_only
+from tests.unit.support import CERTIFICATE, Json, needs_weak_references, of_type, the_only
 
 PARAMETER = "AWS::SSM::Parameter"
 HOME = cdk.Environment(account="1" * 12, region="eu-west-1")
@@ -70,11 +70,13 @@ def output(templates: dict[str, Json]) -> str:
     return name
 
 
+@needs_weak_references
 def test_at_home_it_is_the_attribute(templates: dict[str, Json]) -> None:
     certificate, _ = the_only(templates["Home"], CERTIFICATE)
     assert kept(templates["Home"]) == {"Fn::GetAtt": [certificate, "PemEncodedCertificate"]}
 
 
+@needs_weak_references
 def test_a_neighbour_reads_the_output(templates: dict[str, Json], output: str) -> None:
     assert kept(templates["Neighbour"]) == {
         "Fn::GetStackOutput": {
@@ -85,6 +87,7 @@ def test_a_neighbour_reads_the_output(templates: dict[str, Json], output: str) -
     }
 
 
+@needs_weak_references
 def test_another_region_reads_the_output_of_this_one(
     templates: dict[str, Json], output: str
 ) -> None:
@@ -97,6 +100,7 @@ def test_another_region_reads_the_output_of_this_one(
     }
 
 
+@needs_weak_references
 def test_another_account_reads_the_output_by_a_role(
     templates: dict[str, Json], output: str
 ) -> None:
@@ -115,6 +119,7 @@ def test_another_account_reads_the_output_by_a_role(
     }
 
 
+@needs_weak_references
 def test_the_reader_role_escapes_a_permissions_boundary_of_the_app() -> None:
     """SECURITY.md says so: CDK creates the role after the aspects have run."""
     app = cdk.App()
@@ -137,6 +142,7 @@ def test_the_reader_role_escapes_a_permissions_boundary_of_the_app() -> None:
     assert statement["Action"] == "cloudformation:DescribeStacks"
 
 
+@needs_weak_references
 def test_nested_stacks_get_it_too(templates: dict[str, Json], output: str) -> None:
     within = templates["Home/Nested"]
     [parameter] = within["Parameters"]
@@ -147,6 +153,7 @@ def test_nested_stacks_get_it_too(templates: dict[str, Json], output: str) -> No
     assert elsewhere["OutputName"] == output
 
 
+@needs_weak_references
 def test_no_pem_is_exported_and_the_id_may_be(templates: dict[str, Json]) -> None:
     exports = [it["Value"] for it in templates["Home"]["Outputs"].values() if "Export" in it]
     certificate, _ = the_only(templates["Home"], CERTIFICATE)
@@ -154,6 +161,7 @@ def test_no_pem_is_exported_and_the_id_may_be(templates: dict[str, Json]) -> Non
     assert "Fn::ImportValue" in kept(templates["Id"])
 
 
+@needs_weak_references
 def test_the_home_is_deployed_first() -> None:
     app = cdk.App()
     home, other = Stack(app, "Home"), Stack(app, "Other")
@@ -162,6 +170,7 @@ def test_the_home_is_deployed_first() -> None:
     assert "Home" in [dependency.id for dependency in artifact.dependencies]
 
 
+@needs_weak_references
 def test_it_crosses_stacks_inside_a_stage_of_the_app() -> None:
     stage = cdk.Stage(cdk.App(), "Prod")
     home, other = Stack(stage, "Home"), Stack(stage, "Other")
@@ -170,6 +179,7 @@ def test_it_crosses_stacks_inside_a_stage_of_the_app() -> None:
     assert reference["StackName"] == "Prod-Home"
 
 
+@needs_weak_references
 def test_regions_that_are_not_known_are_an_error_that_says_so() -> None:
     app = cdk.App()
     home, other = Stack(app, "Home"), Stack(app, "Other", env=cdk.Environment(region="us-east-1"))
@@ -242,6 +252,7 @@ def out_of_a_nested_stack() -> tuple[cdk.NestedStack, Stack]:
     return nested, other
 
 
+@needs_weak_references
 def test_what_leaves_a_nested_stack_is_exported_and_warned_of(
     out_of_a_nested_stack: tuple[cdk.NestedStack, Stack],
 ) -> None:
@@ -255,6 +266,7 @@ def test_what_leaves_a_nested_stack_is_exported_and_warned_of(
     assert "use publish_to_parameter, or call CrossStackReferences.of(" in str(warning.entry.data)
 
 
+@needs_weak_references
 def test_what_the_warning_tells_to_call_helps(
     out_of_a_nested_stack: tuple[cdk.NestedStack, Stack],
 ) -> None:
@@ -265,6 +277,33 @@ def test_what_the_warning_tells_to_call_helps(
     cdk.CrossStackReferences.of(resource).produce(cdk.ReferenceStrength.WEAK)
     Annotations.from_stack(parent).has_no_warning("*", Match.string_like_regexp("has a PEM"))
     assert kept(Template.from_stack(other).to_json())["Fn::GetStackOutput"]
+
+
+def test_an_aws_cdk_lib_without_weak_references_is_an_error_that_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(cdk.Stack, "consume_reference", raising=False)
+    app = cdk.App()
+    home, other = Stack(app, "Home"), Stack(app, "Other")
+    other.keep(ClientCertificate(home, "Certificate").pem_encoded_certificate)
+    with pytest.raises(RuntimeError) as error:
+        app.synth()
+    message = str(error.value)
+    assert "stack 'Other' uses the PEM of client certificate 'Home/Certificate' in an" in message
+    assert "needs aws-cdk-lib 2.258.0 or newer, not 2." in message
+    assert "use publish_to_parameter" in message
+
+
+def test_nested_stacks_need_no_weak_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(cdk.Stack, "consume_reference", raising=False)
+    stack = cdk.Stack(cdk.App(), "Stack")
+    inner, beside = cdk.NestedStack(stack, "Inner"), cdk.NestedStack(stack, "Beside")
+    pem = ClientCertificate(inner, "Certificate").pem_encoded_certificate
+    ssm.StringParameter(beside, "Kept", string_value=pem)
+    cdk.CfnOutput(stack, "Pem", value=pem)
+    assert "Ref" in kept(Template.from_stack(beside).to_json())
+    template = Template.from_stack(stack).to_json()
+    assert not [it for it in template["Outputs"].values() if "Export" in it]
 
 
 def test_a_pem_that_is_known_stays_as_it_is() -> None:
@@ -292,6 +331,7 @@ def adopt(id: str | None) -> Callable[[cdk.Stack], IClientCertificate]:
     return lambda stack: ClientCertificate(stack, "It", adopt_client_certificate_id=id)
 
 
+@needs_weak_references
 @pytest.mark.parametrize("existing", [look_up, adopt])
 def test_another_existing_certificate_changes_the_consuming_template(
     existing: Callable[[str], Callable[[cdk.Stack], IClientCertificate]],
@@ -303,11 +343,13 @@ def test_another_existing_certificate_changes_the_consuming_template(
     assert second["Fn::Join"] == ["def456", [reference]], "the resource's logical ID is the same"
 
 
+@needs_weak_references
 def test_adopting_and_no_longer_adopting_change_the_consuming_template() -> None:
     assert consumed(adopt("abc123")) != consumed(adopt(None))
     assert consumed(adopt(None)).keys() == {"Fn::GetStackOutput"}
 
 
+@needs_weak_references
 def test_another_native_certificate_changes_the_consuming_template() -> None:
     def look_up_native(id: str) -> Callable[[cdk.Stack], IClientCertificate]:
         return lambda stack: ClientCertificate.from_client_certificate_id(
