@@ -41,7 +41,7 @@ destroy: install ## destroy the stack in your AWS account; options for cdk in AR
 	@python tools/aws_account.py
 	@cdk destroy $(ARGS)
 
-verify-live: install ## settle docs/unverified.md in your AWS account; YES=1 skips the question, BACKEND_URL=https://… names a backend
+verify-live: install ## settle docs/unverified.md in your AWS account; YES=1 skips the question
 	@python -m tools.verify_live
 
 ## Work on it
