@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -20,6 +21,9 @@ _ID: Final = f"{contract.RESOURCE_TYPE}Provider"
 
 _OLDEST_PYTHON: Final = (3, 11)
 """The oldest version of Python that runs the handler: `requires-python` in pyproject.toml."""
+
+_SERVICE_TOKENS: Final[WeakKeyDictionary[cdk.Stack, str]] = WeakKeyDictionary()
+"""Those of the stacks so far: to ask CDK for one again takes five calls from Python to Node."""
 
 
 class ClientCertificateProvider:
@@ -129,16 +133,21 @@ class ClientCertificateProvider:
         return function
 
 
-def service_token(scope: IConstruct) -> str:
-    """Return the ARN of the function of `scope`'s stack, and create the function if need be."""
-    stack = cdk.Stack.of(scope)
+def get_or_create_service_token(stack: cdk.Stack) -> str:
+    """Return the ARN of a stack's function, and create the function if there is none."""
+    if stack not in _SERVICE_TOKENS:
+        _SERVICE_TOKENS[stack] = _get_or_create_function(stack).function_arn
+    return _SERVICE_TOKENS[stack]
+
+
+def _get_or_create_function(stack: cdk.Stack) -> lambda_.IFunction:
     # Found as a plain construct: jsii does not keep the Python side of an object alive.
     provider = stack.node.try_find_child(_ID)
     if provider is None:
-        return ClientCertificateProvider.configure(stack).function_arn
+        return ClientCertificateProvider.configure(stack)
     function = provider.node.find_child("Function")
     assert isinstance(function, lambda_.Function)
-    return function.function_arn
+    return function
 
 
 def _check_runtime(stack: cdk.Stack, runtime: lambda_.Runtime) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import aws_cdk as cdk
 import jsii
@@ -24,23 +25,24 @@ class CertificateTags:
         ValueError: a tag breaks a rule of API Gateway's.
     """
 
-    def __init__(self, certificate: Construct, tags: Mapping[str, str | None]) -> None:
-        path = certificate.node.path
+    def __init__(
+        self, certificate: Construct, stack: cdk.Stack, tags: Mapping[str, str | None]
+    ) -> None:
         if wrong := _wrong_type(tags):
-            raise TypeError(f"{path}: {wrong}")
+            raise TypeError(f"{certificate.node.path}: {wrong}")
         given = {key: value for key, value in tags.items() if value is not None}
         if broken := violation(_known(given)):
-            raise ValueError(f"{path}: {broken}")
+            raise ValueError(f"{certificate.node.path}: {broken}")
         self.manager = cdk.TagManager(cdk.TagType.MAP, contract.RESOURCE_TYPE, given)
         self._certificate = certificate
-        self._stack = cdk.Stack.of(certificate)
+        self._stack_tags = _get_or_create_stack_tags(stack)
+        self._stack_tags.certificates.append(self)
         self.rendered = cdk.Lazy.any(_Rendered(self))
-        certificate.node.add_validation(_Validation(self))
 
     def final(self) -> dict[str, str]:
         """Return the tags as they are deployed, sorted by key: their order is no change."""
         tags = self.manager.tag_values()
-        inherited = self._stack_tags()
+        inherited = self._stack_tags.values()
         if missing := inherited.keys() - tags.keys():
             for key in missing - self._keys_of_aspects():
                 # Has no effect where the tag was removed from the certificate.
@@ -61,16 +63,7 @@ class CertificateTags:
                     f"with Tags.of(certificate).remove({key!r})",
                 )
         broken = violation(known)
-        return [broken] if broken else []
-
-    def _stack_tags(self) -> dict[str, str]:
-        """Return the tags that CloudFormation puts on native resources but not on custom ones."""
-        stack: cdk.Stack | None = self._stack
-        tags: dict[str, str] = {}
-        while stack is not None:
-            tags = {**stack.tags.tag_values(), **tags}
-            stack = stack.nested_stack_parent
-        return tags
+        return [f"{self._certificate.node.path}: {broken}"] if broken else []
 
     def _keys_of_aspects(self) -> set[str]:
         """Return the keys that `Tags.of(…)` adds or removes above the certificate.
@@ -88,7 +81,41 @@ class CertificateTags:
     def _is_no_value(self, value: str) -> bool:
         if not cdk.Token.is_unresolved(value):
             return False
-        return self._stack.resolve(value) in (None, {"Ref": "AWS::NoValue"})
+        resolved = cdk.Stack.of(self._certificate).resolve(value)
+        return resolved in (None, {"Ref": "AWS::NoValue"})
+
+
+class _StackTags:
+    """The tags of a stack, which CloudFormation puts on native resources but not on custom ones.
+
+    One for all certificates of a stack, which it validates together: each call to CDK is one from
+    Python to Node.
+    """
+
+    def __init__(self, stack: cdk.Stack) -> None:
+        self.certificates: list[CertificateTags] = []
+        self._managers: list[cdk.TagManager] = []
+        stack.node.add_validation(_Validation(self.certificates))
+        enclosing: cdk.Stack | None = stack
+        while enclosing is not None:
+            self._managers.append(enclosing.tags)
+            enclosing = enclosing.nested_stack_parent
+
+    def values(self) -> dict[str, str]:
+        """Return the tags as they are now; those of a nested stack win over its parent's."""
+        tags: dict[str, str] = {}
+        for manager in self._managers:
+            tags = {**manager.tag_values(), **tags}
+        return tags
+
+
+_STACK_TAGS: Final[WeakKeyDictionary[cdk.Stack, _StackTags]] = WeakKeyDictionary()
+
+
+def _get_or_create_stack_tags(stack: cdk.Stack) -> _StackTags:
+    if stack not in _STACK_TAGS:
+        _STACK_TAGS[stack] = _StackTags(stack)
+    return _STACK_TAGS[stack]
 
 
 def _wrong_type(tags: object) -> str | None:
@@ -126,8 +153,8 @@ class _Rendered:
 
 @jsii.implements(IValidation)
 class _Validation:
-    def __init__(self, tags: CertificateTags) -> None:
-        self._tags = tags
+    def __init__(self, certificates: list[CertificateTags]) -> None:
+        self._certificates = certificates
 
     def validate(self) -> list[str]:
-        return self._tags.errors()
+        return [error for tags in self._certificates for error in tags.errors()]

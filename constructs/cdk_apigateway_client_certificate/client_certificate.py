@@ -1,5 +1,6 @@
 """The construct: a client certificate, and what API Gateway tells of it."""
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
@@ -11,8 +12,8 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk.interfaces import aws_apigateway as interfaces
 from constructs import Construct, IConstruct
 
-from . import _provider
 from ._pem_parameter import get_or_create_pem_parameter
+from ._provider import get_or_create_service_token
 from ._stages import PresentingStage, stage_resource
 from ._tags import CertificateTags
 from ._weak_reference import weak_reference
@@ -213,13 +214,16 @@ class ClientCertificate(_ClientCertificateBase):
         if adopt_client_certificate_id is not None:
             _check_id(self, adopt_client_certificate_id)
         self._existing_id = adopt_client_certificate_id
-        self._tags = CertificateTags(self, {} if tags is None else tags)
+        stack = cdk.Stack.of(self)
+        self._tags = CertificateTags(self, stack, {} if tags is None else tags)
         properties = {
             Property.DESCRIPTION: description,
             Property.TAGS: self._tags.rendered,
             Property.ADOPT: adopt_client_certificate_id,
         }
-        self._resource = _custom_resource(self, contract.RESOURCE_TYPE, properties, removal_policy)
+        self._resource = _custom_resource(
+            self, stack, contract.RESOURCE_TYPE, properties, removal_policy
+        )
 
     @property
     def cdk_tag_manager(self) -> cdk.TagManager:
@@ -302,7 +306,9 @@ class _LookedUp(_ClientCertificateBase):
         _check_id(self, client_certificate_id)
         self._existing_id = client_certificate_id
         properties = {Property.LOOKUP: client_certificate_id}
-        self._resource = _custom_resource(self, contract.LOOKUP_RESOURCE_TYPE, properties)
+        self._resource = _custom_resource(
+            self, cdk.Stack.of(self), contract.LOOKUP_RESOURCE_TYPE, properties
+        )
 
 
 class _Known(_ClientCertificateBase):
@@ -323,8 +329,14 @@ class _Known(_ClientCertificateBase):
         )
 
 
+@functools.cache
+def _service_timeout() -> cdk.Duration:
+    return cdk.Duration.seconds(contract.SERVICE_TIMEOUT_SECONDS)
+
+
 def _custom_resource(
     scope: Construct,
+    stack: cdk.Stack,
     resource_type: str,
     properties: Mapping[str, Any],
     removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.DESTROY,
@@ -334,8 +346,8 @@ def _custom_resource(
         scope,
         "Resource",
         resource_type=resource_type,
-        service_token=_provider.service_token(scope),
-        service_timeout=cdk.Duration.seconds(contract.SERVICE_TIMEOUT_SECONDS),
+        service_token=get_or_create_service_token(stack),
+        service_timeout=_service_timeout(),
         properties={name: value for name, value in properties.items() if value is not None},
         removal_policy=removal_policy,
     )
