@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from . import tags as tag_rules
+from . import tag_rules
 from .contract import LOOKUP_RESOURCE_TYPE, SERVICE_TIMEOUT_SECONDS, Property
 from .errors import InvalidRequestError
 from .physical_id import is_certificate_id

@@ -1,7 +1,7 @@
-"""Assembles the Lambda asset: the handler's modules and crhelper's, copied from where they lie.
+"""Assembles the Lambda asset from the modules of the handler and of the installed crhelper.
 
-Without Docker, pip and network; and since only the `*.py` are copied, with fixed modes, the asset
-is the same on every machine, umask and kind of installation.
+It needs no Docker, pip or network. Only the `*.py` files are copied, with fixed modes, so the asset
+is the same on every machine, with every umask and kind of installation.
 """
 
 import importlib.util
@@ -14,17 +14,17 @@ import jsii
 from aws_cdk import aws_lambda as lambda_
 
 CRHELPER_VERSION: Final = "2.0.12"
-"""What pyproject.toml requires too: another version would make another asset."""
+"""pyproject.toml requires the same: another version would change the asset."""
 
 _HANDLER: Final = Path(__file__).resolve().parent / "lambda_handler"
 
 
 def handler_code() -> lambda_.Code:
-    """The asset, staged at synth.
+    """Return the asset, which is assembled at synth.
 
     Raises:
-        RuntimeError: crhelper is missing, or is not `CRHELPER_VERSION` (through jsii, which keeps
-            the message).
+        RuntimeError: crhelper is not installed, or its version is not `CRHELPER_VERSION`. Raised
+            through jsii, which keeps the message.
     """
     return lambda_.Code.from_asset(
         str(_HANDLER),
@@ -38,25 +38,25 @@ def handler_code() -> lambda_.Code:
 @jsii.implements(cdk.ILocalBundling)
 class _LocalBundling:
     def try_bundle(self, output_dir: str, *_args: Any, **_options: Any) -> bool:
-        """Always True or an exception: after a False, CDK would look for Docker."""
+        """Return True, or raise: CDK would look for Docker if this returned False."""
         for package in (_HANDLER, _crhelper()):
             _copy_modules(package, Path(output_dir) / package.name)
         return True
 
 
 def _crhelper() -> Path:
-    """The folder of the installed crhelper, which is found without importing it."""
+    """Return the folder of the installed crhelper, without importing it."""
     spec = importlib.util.find_spec("crhelper")
     if spec is None or spec.origin is None:
         raise RuntimeError(
             f"crhelper is not installed: run pip install crhelper=={CRHELPER_VERSION}"
         )
-    from importlib import metadata  # here: it is a third of this package's own import
+    from importlib import metadata  # not at the top: it takes a third of this package's import
 
     installed = metadata.version("crhelper")
     if installed != CRHELPER_VERSION:
         raise RuntimeError(
-            f"crhelper {installed} is installed, but the function is made of "
+            f"crhelper {installed} is installed, but the function needs "
             f"{CRHELPER_VERSION}: run pip install crhelper=={CRHELPER_VERSION}"
         )
     return Path(spec.origin).parent

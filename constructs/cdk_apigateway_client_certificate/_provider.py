@@ -100,9 +100,9 @@ class ClientCertificateProvider:
             retention=log_retention or logs.RetentionDays.THREE_MONTHS,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        # Whatever its role, the function depends on its policies, and they on the log group: so a
-        # destroy deletes certificates, function, policies and log group in this order, and each
-        # still has what it needs.
+        # Whatever its role, the function depends on its policies, and they on the log group. So a
+        # destroy deletes certificates, function, policies and log group in this order, and the
+        # function keeps its permissions to the end.
         policy = _policy(stack, log_group)
         function = lambda_.Function(
             provider,
@@ -188,10 +188,10 @@ def _attach_policy(
 
 
 def _policy(stack: cdk.Stack, log_group: logs.ILogGroup) -> iam.PolicyDocument:
-    """What the function may do, as API Gateway's verbs on paths.
+    """Return what the function may do: API Gateway's actions are verbs, its resources paths.
 
     A `*` stands only for an identifier that is not known before the deploy. IAM has no narrower
-    form: its `*` matches `/` as well, but API Gateway has no paths below these.
+    form: its `*` matches `/` too, but API Gateway has no paths below these.
     """
     partition, region = stack.partition, stack.region
     prefix = f"arn:{partition}:apigateway:{region}::"
@@ -210,9 +210,9 @@ def _policy(stack: cdk.Stack, log_group: logs.ILogGroup) -> iam.PolicyDocument:
             allow("GET POST", "/clientcertificates"),
             allow("DELETE GET PATCH", "/clientcertificates/*"),
             allow("DELETE GET PUT", tags),
-            # To name the stage that keeps a certificate from being deleted.
+            # To name the stages that prevent the deletion of a certificate.
             allow("GET", "/apis", "/apis/*/stages", "/restapis", "/restapis/*/stages"),
-            # Not CreateLogGroup: a line that comes late must not bring a deleted log group back.
+            # Not CreateLogGroup: a late log line must not recreate a deleted log group.
             iam.PolicyStatement(
                 actions=["logs:CreateLogStream", "logs:PutLogEvents"],
                 resources=[log_group.log_group_arn],

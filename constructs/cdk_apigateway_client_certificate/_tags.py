@@ -9,20 +9,20 @@ import jsii
 from constructs import Construct, IValidation
 
 from .lambda_handler import contract
-from .lambda_handler.tags import outside_documented_characters, violation
+from .lambda_handler.tag_rules import outside_documented_characters, violation
 
 _BELOW_ALL_OTHERS: Final = 0
 """A priority: arguments have 50, aspects 100 and more."""
 
 
 class CertificateTags:
-    """The tags of one certificate, known for sure only when all aspects have run.
+    """The tags of one certificate, which are final only after all aspects have run.
 
     `tags` are checked at once, and again with all the others when the app is synthesized.
 
     Raises:
-        TypeError: `tags` is no mapping of strings to strings.
-        ValueError: a tag breaks a rule of API Gateway's.
+        TypeError: `tags` does not map strings to strings.
+        ValueError: A tag breaks a rule of API Gateway.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The ready-made stack: one client certificate and its outputs."""
+"""The stack that `app.py` deploys: one client certificate and its outputs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,17 +13,18 @@ class ClientCertificateStack(cdk.Stack):
     """A stack with one `ClientCertificate`, whose ID, PEM and expiration date are outputs.
 
     Args:
-        scope: the app, or a stage of it.
-        id: the construct ID, and the stack's name unless `stack_name` is given.
-        description: the certificate's description, not the stack's.
-        tags: the certificate's tags, not the stack's.
-        generation: a number or text that becomes a part of the certificate's construct ID. Another
-            one replaces the certificate: CloudFormation creates the new one, then deletes the old.
-        stack_props: what `aws_cdk.Stack` takes besides: `stack_name`, `env`, …
+        scope: The app, or a stage of it.
+        id: The construct ID, and the stack's name unless `stack_name` is given.
+        description: The certificate's description, not the stack's.
+        tags: The certificate's tags, not the stack's.
+        generation: A number or text that becomes part of the certificate's construct ID. Another
+            value replaces the certificate: CloudFormation creates the new one, then deletes the
+            old one.
+        stack_props: Further arguments of `aws_cdk.Stack`, such as `stack_name` and `env`.
 
     Raises:
-        TypeError: `tags` is no mapping of strings to strings.
-        ValueError: a tag breaks a rule of API Gateway's; the message names tag and rule.
+        TypeError: `tags` does not map strings to strings.
+        ValueError: A tag breaks a rule of API Gateway.
     """
 
     def __init__(
@@ -50,23 +51,23 @@ class ClientCertificateStack(cdk.Stack):
 
 
 def parse_tags(text: object) -> dict[str, str]:
-    """The tags that a text of the form `key=value,key=value` stands for; none for an empty text.
+    """Parse tags of the form `key=value,key=value`. An empty text has none.
 
-    A value may be empty, and may hold a `=`. Spaces around a pair do not count.
+    A value may be empty and may contain `=`. Spaces around a pair are ignored.
 
     Raises:
-        ValueError: it is no text (cdk.json can hold anything), a part is no pair, or a key comes
-            twice; the message names it.
+        ValueError: It is not a text (cdk.json can contain anything), a part is not a pair, or a key
+            appears twice.
     """
     if not isinstance(text, str):
-        raise _unreadable(text, "it is no text")
+        raise _unreadable(text, "it is not a text")
     tags: dict[str, str] = {}
     for pair in text.split(",") if text.strip() else []:
         key, _, value = pair.strip().partition("=")
         if not key or "=" not in pair:
             raise _unreadable(text, f"{pair!r} is not of the form key=value")
         if key in tags:
-            raise _unreadable(text, f"the key {key!r} comes twice")
+            raise _unreadable(text, f"the key {key!r} appears twice")
         tags[key] = value
     return tags
 

@@ -214,7 +214,7 @@ PACKAGE = (
     "ownership",
     "request",
     "search",
-    "tags",
+    "tag_rules",
 )
 ENTRY = {"__init__", "main", "physical_id"}
 """What the entry imports before it guards its imports."""

@@ -69,7 +69,7 @@ def test_adopts_with_any_removal_policy(stack: cdk.Stack, policy: cdk.RemovalPol
 
 @pytest.mark.parametrize("id", ["", "a/b", "arn:aws:x", "äbc", "a b", "../x", "*"])
 def test_what_cannot_be_an_id_is_refused(stack: cdk.Stack, id: str) -> None:
-    with pytest.raises(ValueError, match="is not the ID of a client certificate: use what"):
+    with pytest.raises(ValueError, match="is not the ID of a client certificate: use one that"):
         ClientCertificate(stack, "Certificate", adopt_client_certificate_id=id)
 
 

@@ -64,9 +64,9 @@ def test_tags_are_read(text: str, tags: dict[str, str]) -> None:
         (",", "'' is not of the form key=value"),
         ("a=1,", "'' is not of the form key=value"),
         ("a=1,b", "'b' is not of the form key=value"),
-        ("a=1,a=2", "the key 'a' comes twice"),
-        ("a=1, a=2", "the key 'a' comes twice"),
-        ({"a": "1"}, "it is no text"),
+        ("a=1,a=2", "the key 'a' appears twice"),
+        ("a=1, a=2", "the key 'a' appears twice"),
+        ({"a": "1"}, "it is not a text"),
     ],
 )
 def test_unreadable_tags_are_an_error_that_names_them(text: object, problem: str) -> None:

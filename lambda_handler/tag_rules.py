@@ -1,4 +1,4 @@
-"""What a tag may be: one set of rules, checked at synth for known values and at deploy for all.
+"""The rules for tags, checked at synth for known values and at deploy for all.
 
 Source: the API Gateway developer guide, "Tag restrictions". The characters documented there are
 `[a-zA-Z+-=._:/]`. The set that AWS documents for tags in general is accepted too: it adds the
@@ -21,7 +21,7 @@ _DOCUMENTED: Final = re.compile(r"[a-zA-Z+-=._:/]*")
 
 
 def violation(tags: Mapping[str, str]) -> str | None:
-    """The first rule that the user's tags break, as an error message; None where there is none."""
+    """Return an error message for the first rule that tags break, None if they break none."""
     if len(tags) > MAX_USER_TAGS:
         return (
             f"too many tags: {len(tags)}; a client certificate takes {MAX_TAGS}, of which this "
@@ -31,12 +31,12 @@ def violation(tags: Mapping[str, str]) -> str | None:
 
 
 def outside_documented_characters(key: str, value: str) -> bool:
-    """Whether a tag has characters that AWS takes in general and API Gateway's page leaves out."""
+    """Return whether a tag has characters that AWS accepts, but API Gateway does not document."""
     return not (_DOCUMENTED.fullmatch(key) and _DOCUMENTED.fullmatch(value))
 
 
 def is_value(value: str) -> bool:
-    """Whether an ID that CloudFormation sent can be the value of a tag: those are ASCII."""
+    """Return whether an ID from CloudFormation, which is ASCII, can be the value of a tag."""
     fits = len(value) <= MAX_VALUE_LENGTH and value.isascii()
     return fits and _GENERAL.fullmatch(value) is not None
 
@@ -45,11 +45,9 @@ def _tag_violation(key: str, value: str) -> str | None:
     if not 1 <= len(key) <= MAX_KEY_LENGTH:
         return f"tag key {key!r} has {len(key)} characters: use 1 to {MAX_KEY_LENGTH}"
     if len(value) > MAX_VALUE_LENGTH:
-        return (
-            f"value of tag {key!r} has {len(value)} characters: use {MAX_VALUE_LENGTH} at the most"
-        )
+        return f"value of tag {key!r} has {len(value)} characters: use {MAX_VALUE_LENGTH} or fewer"
     if key.lower().startswith("aws:"):
-        return f"tag key {key!r} starts with 'aws:', which is reserved to AWS: rename it"
+        return f"tag key {key!r} starts with 'aws:', which AWS reserves: rename it"
     if key.startswith(OwnTag.PREFIX):
         return f"tag key {key!r} starts with {OwnTag.PREFIX!r}, which this resource uses: rename it"
     for text in (key, value):
