@@ -22,6 +22,7 @@ _STACK: Final = "AWS::CloudFormation::Stack"
 
 def extend_cloudformation(store: Store) -> None:
     """Make all the additions of this module."""
+    _keep_carriage_returns_of_outputs()
     _provision_stages_with_certificates()
     _provision_client_certificates(store)
     _tell_attributes_apart_in_change_sets()
@@ -34,6 +35,13 @@ def extend_cloudformation(store: Store) -> None:
 def _service(name: str) -> Any:
     """A module of ministack's, imported only now: it reads its environment when it is imported."""
     return import_module(f"ministack.services.{name}")
+
+
+def _keep_carriage_returns_of_outputs() -> None:
+    """An XML parser reads a carriage return as a line feed unless it is escaped, as AWS does."""
+    handlers = _service("cloudformation.handlers")
+    escape = handlers._esc
+    handlers._esc = lambda text: escape(text).replace("\r", "&#xD;")
 
 
 # Resource types
