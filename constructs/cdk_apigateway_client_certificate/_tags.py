@@ -37,10 +37,15 @@ class CertificateTags:
         self._certificate = certificate
         self._stack_tags = _get_or_create_stack_tags(stack)
         self._stack_tags.certificates.append(self)
-        self.rendered = cdk.Lazy.any(_Rendered(self))
+        self._rendered: dict[str, str] | None = None
+        self.property = cdk.Lazy.any(_Property(self))
 
-    def final(self) -> dict[str, str]:
+    def render(self) -> dict[str, str]:
         """Return the tags as they are deployed, sorted by key: their order is no change."""
+        self._rendered = self._current()
+        return self._rendered
+
+    def _current(self) -> dict[str, str]:
         tags = self.manager.tag_values()
         inherited = self._stack_tags.values()
         if missing := inherited.keys() - tags.keys():
@@ -52,7 +57,8 @@ class CertificateTags:
 
     def errors(self) -> list[str]:
         """Return what API Gateway would refuse; warn of each tag that it may refuse."""
-        known = _known(self.final())
+        # CDK renders before it validates, and calls to it take time.
+        known = _known(self._current() if self._rendered is None else self._rendered)
         for key, value in known.items():
             if outside_documented_characters(key, value):
                 cdk.Annotations.of(self._certificate).add_warning_v2(
@@ -79,7 +85,7 @@ class CertificateTags:
         }
 
     def _is_no_value(self, value: str) -> bool:
-        if not cdk.Token.is_unresolved(value):
+        if not _is_token(value):
             return False
         resolved = cdk.Stack.of(self._certificate).resolve(value)
         return resolved in (None, {"Ref": "AWS::NoValue"})
@@ -135,20 +141,23 @@ def _wrong_types(tags: Mapping[object, object]) -> Iterator[str]:
 def _known(tags: Mapping[str, str]) -> dict[str, str]:
     """What can be checked before the deploy: keys that are no tokens, and values likewise."""
     return {
-        key: "" if cdk.Token.is_unresolved(value) else value
-        for key, value in tags.items()
-        if not cdk.Token.is_unresolved(key)
+        key: "" if _is_token(value) else value for key, value in tags.items() if not _is_token(key)
     }
 
 
+def _is_token(text: str) -> bool:
+    """Return whether a text has a token in it. Most have not, which Python can see by itself."""
+    return "${" in text and cdk.Token.is_unresolved(text)
+
+
 @jsii.implements(cdk.IStableAnyProducer)
-class _Rendered:
+class _Property:
     def __init__(self, tags: CertificateTags) -> None:
         self._tags = tags
 
     def produce(self) -> Any:
-        final = self._tags.final().items()
-        return [{"Key": key, "Value": value} for key, value in final] or None
+        tags = self._tags.render().items()
+        return [{"Key": key, "Value": value} for key, value in tags] or None
 
 
 @jsii.implements(IValidation)

@@ -93,7 +93,7 @@ class ClientCertificate(ClientCertificateBase):
         self._tags = CertificateTags(self, stack, {} if tags is None else tags)
         properties = {
             Property.DESCRIPTION: description,
-            Property.TAGS: self._tags.rendered,
+            Property.TAGS: self._tags.property,
             Property.ADOPT: adopt_client_certificate_id,
         }
         self._resource = create_custom_resource(

@@ -67,7 +67,7 @@ def test_further_certificate_takes_few_calls_to_node(monkeypatch: pytest.MonkeyP
         app.synth()
         return calls - before
 
-    assert (calls_for(11) - calls_for(1)) / 10 <= 21
+    assert (calls_for(11) - calls_for(1)) / 10 <= 15
 
 
 def test_a_further_certificate_takes_less_template_than_an_aws_custom_resource() -> None:
