@@ -22,8 +22,8 @@ $(shell { .venv/bin/uv pip check --python .venv && [ -x node_modules/.bin/cdk ] 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo deploy destroy verify-live install format check lint types test test-compat test-nightly \
-  bench lock clean
+.PHONY: help demo deploy destroy verify-live install format check lint types test test-compat \
+  test-nightly coverage mutation bench lock clean
 
 help: ## explain these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p; s/^## (.*)/\n\1/p' Makefile | expand -t 24
@@ -75,6 +75,12 @@ test-compat: install ## the API's tests on the oldest and the newest that pyproj
 test-nightly: install ## 2,000 random histories of a stack under faults
 	@HISTORIES=nightly pytest tests/fault/test_histories.py
 
+coverage: install ## branch coverage of constructs/ and lambda_handler/ by the tests without emulator
+	@pytest --numprocesses auto --dist loadfile --cov tests/unit tests/fault
+
+mutation: .venv/.extra ## mutants of the handler's decisions that no test notices: mutmut browse
+	@mutmut run
+
 bench: .venv/.extra ## measure everything beside its peers: docs/benchmarks.md; or python -m bench NAME
 	@python -m bench
 
@@ -82,7 +88,7 @@ lock: install ## write requirements*.txt from pyproject.toml; to upgrade all: AR
 	@python tools/packages.py lock $(ARGS)
 
 clean: ## remove what make has made
-	rm -rf .venv .nox node_modules cdk.out build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .nox node_modules mutants cdk.out build dist .coverage .*_cache
 
 $(INSTALLED): requirements-dev.txt pyproject.toml package.json package-lock.json tools/packages.py
 	@[ -n "$(BASE_PYTHON)" ] || \

@@ -1,16 +1,14 @@
 """Fixtures of the fault tests."""
 
 import itertools
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import aws_cdk as cdk
 import pytest
 
-from cdk_apigateway_client_certificate import ClientCertificateStack
+from cdk_apigateway_client_certificate import _handler_code
 from local_aws import client_certificates
 from tests.fault.fakes import SIGNATURE, World, world
 from tests.fault.quick_handler import InProcess
@@ -18,18 +16,10 @@ from tests.fault.quick_handler import InProcess
 
 @pytest.fixture(scope="session")
 def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packaged handler, found through the synthesized template."""
-    app = cdk.App(outdir=str(tmp_path_factory.mktemp("cdk.out")))
-    stack = ClientCertificateStack(app, "ClientCertificate")
-    assembly = app.synth()
-    template = assembly.get_stack_by_name(stack.stack_name).template
-    (function,) = (
-        resource["Properties"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::Lambda::Function"
-    )
-    digest = json.dumps(function["Code"]["S3Key"]).strip('"').removesuffix(".zip")
-    return Path(assembly.directory) / f"asset.{digest}"
+    """The packaged handler, assembled as at synth."""
+    folder = tmp_path_factory.mktemp("asset")
+    assert _handler_code._LocalBundling().try_bundle(str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")
