@@ -148,7 +148,7 @@ def story(tell: Tell) -> Any:
 def make(target: str, *arguments: str, environment: dict[str, str]) -> tuple[int, str]:
     """Run a target in this checkout, as it is installed: a test must not install beneath tests."""
     process = start(
-        "make", "--old-file=node_modules/.installed", target, *arguments, environment=environment
+        "make", "--old-file=.venv/.installed", target, *arguments, environment=environment
     )
     output, _ = process.communicate(timeout=300)
     return process.returncode, output

@@ -14,23 +14,29 @@ PAGES = {
 SNIPPET = re.compile(r"(?:<!-- (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)```", re.S)
 SNIPPETS = [match.groupdict() for text in PAGES.values() for match in SNIPPET.finditer(text)]
 
-MAKE, DEMO = "tests/e2e/test_make.py", "tests/e2e/test_demo.py"
-BY_HAND = "tests/e2e/test_by_hand.py"
+MAKE, BY_HAND = "tests/e2e/test_make.py", "tests/e2e/test_by_hand.py"
 RUN_BY = {
-    "make demo": DEMO,
-    'make deploy ARGS="-c description=orders -c tags=team=edge,stage=prod"': MAKE,
-    "make destroy": MAKE,
-    ". .venv/bin/activate": MAKE,
-    "cdk deploy -c description=orders -c stack_name=OrdersCertificate": MAKE,
-    "cdk destroy -c stack_name=OrdersCertificate": MAKE,
-    "pip install .": "tests/packaging/test_install.py",
-    "python -m local_aws": BY_HAND,
-    "cdk bootstrap": BY_HAND,
-    "cdk deploy --require-approval never": BY_HAND,
-    "cdk destroy --force": BY_HAND,
-    "cdk deploy --all": "tests/e2e/test_replace.py",
+    "make demo": ("tests/e2e/test_demo.py", '"-m", "demo"'),
+    'make deploy ARGS="-c description=orders -c tags=team=edge,stage=prod"': (
+        MAKE,
+        '"deploy", f"ARGS={options}',
+    ),
+    "make destroy": (MAKE, '"destroy", f"ARGS={options}'),
+    # `make deploy` and `make destroy` are `cdk deploy $(ARGS)` and `cdk destroy $(ARGS)`.
+    "cdk deploy -c description=orders -c stack_name=OrdersCertificate": (
+        MAKE,
+        "-c stack_name={STACK} -c description=by-make",
+    ),
+    "cdk destroy -c stack_name=OrdersCertificate": (MAKE, "-c stack_name={STACK}"),
+    ". .venv/bin/activate": (BY_HAND, ". .venv/bin/activate"),
+    "python -m local_aws": (BY_HAND, "python -m local_aws"),
+    "cdk bootstrap": (BY_HAND, "cdk bootstrap"),
+    "cdk deploy --require-approval never": (BY_HAND, "cdk deploy --require-approval never"),
+    "cdk destroy --force": (BY_HAND, "cdk destroy --force"),
+    "cdk deploy --all": ("tests/e2e/test_replace.py", "app.deploy("),
+    "pip install .": ("tests/packaging/test_install.py", '"-m", "pip", "install", "."'),
 }
-"""Each command of the pages, and the tests that run it."""
+"""Each command of the pages, the test file that runs it, and the text by which it does."""
 
 
 @pytest.mark.parametrize("snippet", [s for s in SNIPPETS if s["language"] not in {"bash", "text"}])
@@ -44,8 +50,8 @@ def test_every_command_is_run_by_a_test() -> None:
         line for s in SNIPPETS if s["language"] == "bash" for line in s["code"].splitlines()
     ]
     assert set(commands) == set(RUN_BY)
-    for test in RUN_BY.values():
-        assert (ROOT / test).is_file()
+    for command, (file, text) in RUN_BY.items():
+        assert text in (ROOT / file).read_text(), f"{file} does not run {command}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
