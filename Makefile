@@ -76,7 +76,7 @@ test-nightly: install ## 2,000 random histories of a stack under faults
 	@HISTORIES=nightly pytest tests/fault/test_histories.py
 
 coverage: install ## branch coverage of constructs/ and lambda_handler/ by the tests without emulator
-	@pytest --numprocesses auto --dist loadfile --cov tests/unit tests/fault
+	@pytest --numprocesses auto --dist loadfile tests/unit tests/fault --cov
 
 mutation: .venv/.extra ## mutants of the handler's decisions that no test notices: mutmut browse
 	@mutmut run
