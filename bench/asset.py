@@ -12,7 +12,7 @@ ROUNDS = 1
 GOAL = 20 * 1024
 
 
-def run(rounds: int) -> list[Figure]:
+def run(_rounds: int) -> list[Figure]:
     """Each asset's size."""
     own = zipped(contenders.asset("ours", "lambda_handler"))
     peers = {

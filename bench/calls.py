@@ -10,7 +10,7 @@ TITLE = "Calls to API Gateway a request"
 ROUNDS = 1
 
 
-def run(rounds: int) -> list[Figure]:
+def run(_rounds: int) -> list[Figure]:
     """Each request of a certificate's life, counted on the wire."""
     figures = []
     with contenders.service() as service:

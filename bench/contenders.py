@@ -293,6 +293,7 @@ def _issued_beforehand() -> Iterator[None]:
     ready = cycle([issue() for _ in range(5)])
 
     def again(created: datetime | None = None) -> tuple[str, str, datetime]:
+        del created  # as the real one would have it; these were created before
         pem, key, _ = next(ready)
         return pem, key, datetime.now(UTC).replace(microsecond=0)
 

@@ -14,7 +14,7 @@ ROUNDS = 1
 VALGRIND = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}")
 
 
-def run(rounds: int) -> list[Figure]:
+def run(_rounds: int) -> list[Figure]:
     """Instructions of each Python handler as a ratio to the floor; needs valgrind."""
     if not shutil.which("valgrind"):
         return []

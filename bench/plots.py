@@ -8,10 +8,10 @@ from bench.measure import Figure
 
 def bars(title: str, figures: Sequence[Figure], target: Path) -> None:
     """One bar a figure, with its quartiles; all of one unit."""
-    import matplotlib
+    import matplotlib as mpl
 
     # Else the IDs in the file would be other ones each time.
-    matplotlib.rcParams["svg.hashsalt"] = "bench"
+    mpl.rcParams["svg.hashsalt"] = "bench"
     from matplotlib.figure import Figure as Canvas
 
     canvas = Canvas(figsize=(7, 0.6 + 0.4 * len(figures)), layout="constrained")

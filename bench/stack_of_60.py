@@ -23,7 +23,7 @@ ROUNDS = 1
 HALF = COUNT // 2
 
 
-def run(rounds: int) -> list[Figure]:
+def run(_rounds: int) -> list[Figure]:
     """Counts: of what is there after a deploy, and of what is left after each way to end it."""
     with bootstrapped(LocalAws(throttled=True)) as aws:
         return [*_whole(aws), *_cancelled_create(aws), *_cancelled_update(aws)]

@@ -72,7 +72,7 @@ def _exports(aws: LocalAws) -> list[str]:
     return [f"unset {' '.join(unset)}", *exports]
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     # A second Ctrl-C, out of impatience, must not break off the cleaning up.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from local_aws.settings import ServerCertificate
 
@@ -24,9 +25,9 @@ class _Hello(http.server.BaseHTTPRequestHandler):
 class _Server(http.server.ThreadingHTTPServer):
     context: ssl.SSLContext
 
-    def finish_request(self, request: object, client_address: object) -> None:
-        with self.context.wrap_socket(request, server_side=True) as secure:  # type: ignore[call-overload]
-            self.RequestHandlerClass(secure, client_address, self)
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        with self.context.wrap_socket(request, server_side=True) as secure:
+            self.RequestHandlerClass(secure, client_address, self)  # type: ignore[arg-type]
 
     def handle_error(self, request: object, client_address: object) -> None:
         pass  # A refused handshake is what the tests provoke.

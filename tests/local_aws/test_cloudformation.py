@@ -101,8 +101,10 @@ def test_a_stage_of_a_template_carries_and_changes_its_certificate(
     api = client.get_rest_apis()["items"][0]["id"]
 
     def carried() -> str | None:
-        found = client.get_stage(restApiId=api, stageName="prod")
-        return found.get("clientCertificateId")
+        found: str | None = client.get_stage(restApiId=api, stageName="prod").get(
+            "clientCertificateId"
+        )
+        return found
 
     assert carried() == stack.outputs()["Ref"]
     other = client.generate_client_certificate()["clientCertificateId"]

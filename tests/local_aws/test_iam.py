@@ -1,7 +1,7 @@
 """IAM is enforced on every verb, for users, roles and what a Lambda function's role may do."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -108,8 +108,8 @@ def user(aws: LocalAws) -> User:
 
 
 @pytest.fixture
-def id(client: Any) -> Iterator[str]:
-    return client.generate_client_certificate(tags={"a": "b"})["clientCertificateId"]
+def id(client: Any) -> str:
+    return str(client.generate_client_certificate(tags={"a": "b"})["clientCertificateId"])
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -19,12 +19,12 @@ from tests.local_aws.model import check_shape, hold_against_model
 def client_of(store: ClientCertificates) -> Any:
     """A boto3 client whose requests go straight to the class."""
 
-    def send(request: Any, **_: Any) -> AWSResponse:
+    def send(request: Any, **_: Any) -> Any:
         url = urlsplit(request.url)
         assert store.handles(request.method, url.path)
         response = store.handle(request.method, url.path, parse_qs(url.query), request.body or b"")
         raw = type("Raw", (), {"stream": lambda self: iter([response.body])})()
-        headers = {name.lower(): value for name, value in response.headers.items()}
+        headers: Any = {name.lower(): value for name, value in response.headers.items()}
         answer = AWSResponse(request.url, response.status, headers, raw)
         return answer
 

@@ -1,5 +1,7 @@
 """Certificates that the stack did not make: looked up by ID or ARN, or known."""
 
+from collections.abc import Callable
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_apigateway as apigateway
@@ -72,12 +74,13 @@ def test_a_native_certificate_is_looked_up_by_its_id(stack: cdk.Stack) -> None:
 
 @pytest.mark.parametrize("id", ["", "a/b", ARN, "äbc", "a b", "*"])
 def test_what_cannot_be_an_id_is_refused_with_where_to_find_one(stack: cdk.Stack, id: str) -> None:
-    for name, make in {
+    makers: dict[str, Callable[[str], object]] = {
         "Id": lambda name: ClientCertificate.from_client_certificate_id(stack, name, id),
         "Attributes": lambda name: ClientCertificate.from_client_certificate_attributes(
             stack, name, client_certificate_id=id
         ),
-    }.items():
+    }
+    for name, make in makers.items():
         with pytest.raises(ValueError, match="aws apigateway get-client-certificates") as error:
             make(name)
         assert str(error.value).startswith(f"Stack/{name}: {id!r} is not the ID")

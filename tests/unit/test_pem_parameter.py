@@ -47,7 +47,7 @@ def test_a_backend_is_granted_reading_it(stack: cdk.Stack, certificate: ClientCe
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_another_certificate_keeps_the_logical_id(nested: bool) -> None:
-    logical_ids = set()
+    logical_ids: set[str] = set()
     for id in ("Certificate", "Renewed"):
         stack = cdk.Stack(cdk.App(), "Stack")
         home = cdk.NestedStack(stack, "Nested") if nested else stack

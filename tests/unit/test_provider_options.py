@@ -249,7 +249,7 @@ def imported_role(stack: cdk.Stack) -> iam.IRole:
 
 
 def role_of_another_stack(stack: cdk.Stack) -> iam.IRole:
-    return role_of_the_stack(cdk.Stack(stack.node.root, "Other"))
+    return role_of_the_stack(cdk.Stack(cdk.Stage.of(stack), "Other"))
 
 
 @pytest.mark.parametrize("create", [role_of_the_stack, imported_role, role_of_another_stack])
@@ -379,7 +379,7 @@ def test_refuses_security_groups_and_subnets_without_a_vpc(stack: cdk.Stack) -> 
     with pytest.raises(RuntimeError, match="'securityGroups' without configuring a VPC"):
         ClientCertificateProvider.configure(stack, security_groups=[group])
     subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
-    other = cdk.Stack(stack.node.root, "Other")
+    other = cdk.Stack(cdk.Stage.of(stack), "Other")
     with pytest.raises(RuntimeError, match="'vpcSubnets' without configuring a VPC"):
         ClientCertificateProvider.configure(other, vpc_subnets=subnets)
 
@@ -483,12 +483,17 @@ class Injector:
         return {**original_props, **self._properties}
 
 
+def injector(construct: Any, **properties: Any) -> Any:
+    """Return an injector, untyped: jsii passes the context in another way than it declares."""
+    return Injector(construct, **properties)
+
+
 def test_injects_properties_of_function_log_group_and_role(app: cdk.App, stack: cdk.Stack) -> None:
     boundary = iam.ManagedPolicy.from_managed_policy_arn(stack, "Boundary", BOUNDARY)
     cdk.PropertyInjectors.of(app).add(
-        Injector(lambda_.Function, memorySize=1024),
-        Injector(logs.LogGroup, logGroupClass="INFREQUENT_ACCESS"),
-        Injector(iam.Role, permissionsBoundary=boundary),
+        injector(lambda_.Function, memorySize=1024),
+        injector(logs.LogGroup, logGroupClass="INFREQUENT_ACCESS"),
+        injector(iam.Role, permissionsBoundary=boundary),
     )
     template = synthesize(stack)
     assert function_of(template)["MemorySize"] == 1024
@@ -499,7 +504,7 @@ def test_injects_properties_of_function_log_group_and_role(app: cdk.App, stack: 
 
 
 def test_an_injected_vpc_brings_its_permissions(app: cdk.App, stack: cdk.Stack) -> None:
-    cdk.PropertyInjectors.of(app).add(Injector(lambda_.Function, vpc=existing_vpc(stack)))
+    cdk.PropertyInjectors.of(app).add(injector(lambda_.Function, vpc=existing_vpc(stack)))
     ClientCertificate(stack, "Certificate")
     Template.from_stack(stack).has_resource_properties(
         POLICY,

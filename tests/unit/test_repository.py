@@ -59,6 +59,7 @@ def test_locks_contain_what_pyproject_asks_for() -> None:
         versions = locked(name)
         for requirement in map(Requirement, asked):
             version = versions.get(canonicalize_name(requirement.name))
+            assert version is not None, f"{name} lacks {requirement}: run make lock"
             assert version in requirement.specifier, f"{name}: {requirement}: run make lock"
 
 
@@ -73,7 +74,7 @@ def test_shared_module_is_that_of_aws_cdk_lib() -> None:
     """Two packages bring it, and with the other's some of aws_cdk fails: tools/packages.py."""
     files = importlib.metadata.files("aws-cdk-lib") or []
     [shared] = [it for it in files if str(it) == "aws_cdk/cloud_assembly_schema/__init__.py"]
-    assert shared.size == shared.locate().stat().st_size, "run make clean install"
+    assert shared.size == Path(str(shared.locate())).stat().st_size, "run make clean install"
 
 
 def test_no_file_names_a_package_index() -> None:

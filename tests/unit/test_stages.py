@@ -24,21 +24,20 @@ def certificate(stack: cdk.Stack) -> ClientCertificate:
     return ClientCertificate(stack, "Certificate")
 
 
-def rest_api(stack: cdk.Stack, **options: object) -> apigateway.RestApi:
+def rest_api(stack: cdk.Stack, **options: Any) -> apigateway.RestApi:
     api = apigateway.RestApi(stack, "Api", cloud_watch_role=False, **options)
     api.root.add_method("GET", apigateway.HttpIntegration("https://backend.example.com/"))
     return api
 
 
-def l1_stage(stack: cdk.Stack, **properties: object) -> apigateway.CfnStage:
+def l1_stage(stack: cdk.Stack, **properties: Any) -> apigateway.CfnStage:
     return apigateway.CfnStage(stack, "Stage", rest_api_id="abc", stage_name="v1", **properties)
 
 
-def presented(stack: cdk.Stack) -> Json:
+def presented(stack: cdk.Stack) -> Any:
     """What the one stage of the template presents."""
     _, stage = the_only(Template.from_stack(stack).to_json(), STAGE)
-    found: Json = stage["Properties"]["ClientCertificateId"]
-    return found
+    return stage["Properties"]["ClientCertificateId"]
 
 
 def id_of(stack: cdk.Stack) -> Json:
@@ -181,8 +180,7 @@ WEB_SOCKET = "AWS::ApiGatewayV2::Stage"
 
 def presented_to_web_socket(stack: cdk.Stack) -> Json:
     _, stage = the_only(Template.from_stack(stack).to_json(), WEB_SOCKET)
-    found: Json = stage["Properties"]["ClientCertificateId"]
-    return found
+    return stage["Properties"]["ClientCertificateId"]
 
 
 def test_a_web_socket_stage_presents_it(stack: cdk.Stack, certificate: ClientCertificate) -> None:

@@ -63,14 +63,14 @@ class Session(boto3.Session):
 
 def main() -> None:
     given = json.load(sys.stdin)
-    boto3.Session = Session  # type: ignore[misc]
+    boto3.Session = Session  # type: ignore[misc, assignment]
     # The local AWS neither lags nor has quotas of calls.
     account.SEARCH_PAUSES = (0, 0.1)  # type: ignore[misc, assignment]
     account.RETRY_PAUSES = (0, 0.1, 0.2, 0.5, 1, 2, 4, 8)  # type: ignore[misc, assignment]
-    program.synthesize = lambda name, *_: renamed(given["synthesis"], name)
+    program.synthesize = lambda name, *_: renamed(given["synthesis"], name)  # type: ignore[attr-defined]
     folder = Path(given["folder"])
     waiting = [Interrupt(*it) for it in given["interrupts"]]
-    running = set()
+    running: set[int] = set()
     while waiting or running:
         if waiting and len(running) < AT_ONCE:
             Session.interrupt = waiting.pop(0)

@@ -84,8 +84,10 @@ def test_what_cannot_be_looked_up_is_listed_by_its_name(
     monkeypatch.setattr(resources, "listed_certificates", fail)
     account.remove_all()
     assert account.leftovers == [
-        "aws apigateway get-client-certificates --region us-east-1  "
-        f"# delete {account.name}-1, if it is there: ConnectionError('no list')"
+        (
+            "aws apigateway get-client-certificates --region us-east-1  "
+            f"# delete {account.name}-1, if it is there: ConnectionError('no list')"
+        )
     ]
     for id in ids:
         account.gateway.delete_client_certificate(clientCertificateId=id)

@@ -64,7 +64,7 @@ class Removal:
     @classmethod
     def of_named(cls, delete: Call, wait: Callable[[], object] = lambda: None) -> "Removal":
         """Return the removal of something whose name the caller chooses."""
-        return cls(lambda id: delete, lambda: [""], delete, ids=[""], wait=wait)
+        return cls(lambda _id: delete, lambda: [""], delete, ids=[""], wait=wait)
 
 
 class Account:

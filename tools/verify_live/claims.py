@@ -38,7 +38,7 @@ class Claim:
     otherwise: str
     creates: str = ""
     by_hand: str = ""
-    observe: Callable[[Run], Verdict] = lambda run: not_observed("see docs/unverified.md")
+    observe: Callable[[Run], Verdict] = lambda _run: not_observed("see docs/unverified.md")
     needs_backend: bool = False
 
 

@@ -7,5 +7,5 @@ import boto3
 client = boto3.client("apigateway")
 
 
-def handler(event: Any, context: Any) -> None:
+def handler(_event: Any, _context: Any) -> None:
     client.get_client_certificates(limit=500)
