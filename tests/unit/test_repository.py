@@ -90,3 +90,8 @@ def test_the_cli_is_pinned_and_the_lock_names_no_registry() -> None:
     lock = json.loads((ROOT / "package-lock.json").read_text())["packages"]
     assert lock["node_modules/aws-cdk"]["version"] == package["dependencies"]["aws-cdk"]
     assert not [path for path, entry in lock.items() if "resolved" in entry]
+
+
+def test_mutated_modules_exist() -> None:
+    mutated = PYPROJECT["tool"]["mutmut"]["only_mutate"]
+    assert [name for name in mutated if not (ROOT / name).is_file()] == []
