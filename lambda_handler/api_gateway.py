@@ -179,11 +179,12 @@ class ApiGateway:
         """Remove tags."""
         self._call(self._client.untag_resource, resourceArn=certificate.arn, tagKeys=keys)
 
-    def delete(self, id: str) -> None:
+    def delete(self, id: str, earlier_attempts: int) -> None:
         """Delete a certificate, without waiting for a stage that may use it (status 400 or 409)."""
         self._call(
             self._client.delete_client_certificate,
             {Fault.CONFLICT: 0.0},
+            earlier_attempts=earlier_attempts,
             clientCertificateId=id,
         )
 
@@ -318,7 +319,7 @@ class ApiGateway:
             created=response.get("createdDate"),
             expires=response.get("expirationDate"),
             description=response.get("description", ""),
-            tags=response.get("tags"),
+            tags=response.get("tags") or None,
         )
 
 

@@ -30,7 +30,9 @@ MAX_GENERATES: Final = 6
 MAX_GENERATE_BACKOFF: Final = 16.0
 """Seconds. Six calls then take about the minute for which other ambiguous calls are retried."""
 CLOCK_SKEW: Final = timedelta(minutes=5)
-"""How far the clocks of CloudFormation and API Gateway may be apart."""
+"""How far the clocks of CloudFormation, Lambda and API Gateway may be apart."""
+FIRST_DELIVERY: Final = timedelta(seconds=45)
+"""Lambda redelivers an event after a minute: a younger one has no earlier delivery."""
 
 
 def create(invocation: Invocation) -> dict[str, str]:
@@ -83,6 +85,8 @@ def _refuse_late(request: Request) -> None:
 def _adopt(invocation: Invocation) -> Certificate:
     """Make an existing certificate the resource's. `ownership` says what that means."""
     request = invocation.request
+    if kept := _kept_in_place_of_a_vanished_one(invocation):
+        return kept
     live = _existing(invocation.api, request.desired.adopt or "")
     if owner := other_owner(request, invocation.api.tags(live)):
         raise RefusedError(
@@ -92,6 +96,20 @@ def _adopt(invocation: Invocation) -> Certificate:
     _change(invocation.api, request, live)
     invocation.set_physical_id(live.id)
     return live
+
+
+def _kept_in_place_of_a_vanished_one(invocation: Invocation) -> Certificate | None:
+    """Return the resource's own certificate where neither one to adopt exists.
+
+    A resource whose adopted certificate vanished has made its own. Without this, an Update that
+    names another one that does not exist could not be rolled back.
+    """
+    request, api = invocation.request, invocation.api
+    known = physical_id.is_certificate_id(request.physical_id)
+    if not known or request.previous.adopt is None or api.get(request.desired.adopt or ""):
+        return None
+    live = api.get(request.physical_id)
+    return live if live and made_by(request, api.tags(live)) else None
 
 
 def _update_in_place(invocation: Invocation) -> Certificate:
@@ -121,8 +139,11 @@ def _make(invocation: Invocation) -> Certificate:
     request = invocation.request
     tags = tags_of_request(request, request.request_id)
     sent, started = request.sent, invocation.deadline.started
-    # Without this, requests that arrive together would ask for the tags of each other's.
-    created = Window(sent - CLOCK_SKEW if sent else None, started)
+    created = ANY_TIME
+    if sent is not None:
+        # Requests that arrive together would otherwise ask for the tags of each other's.
+        first = started - sent < FIRST_DELIVERY
+        created = Window(sent - CLOCK_SKEW, started if first else None)
     return _find_or_make(invocation, lambda found: tags.items() <= found.items(), created)
 
 
@@ -187,12 +208,13 @@ def _change(api: ApiGateway, request: Request, live: Certificate) -> None:
     in_place = live.id == request.physical_id and not request.adoption_changed
     previous = request.previous if in_place else PreviousProperties()
     desired = dict(request.desired.tags)
-    dropped = [key for key in previous.tag_keys if not key.startswith(OwnTag.PREFIX)]
-    if live.id == request.desired.adopt:
+    tags = api.tags(live)
+    if live.id == request.desired.adopt and not made_by(request, tags):
         desired |= tags_of_adopter(request)
-        dropped.append(OwnTag.REQUEST)
-    written, removed = changes.tag_changes(api.tags(live), desired, dropped)
-    if removed:  # first: the resource must not own what it adopts, and new tags need room
+        if OwnTag.REQUEST in tags:  # first: nobody owns what is adopted
+            api.untag(live, [OwnTag.REQUEST])
+    written, removed = changes.tag_changes(tags, desired, previous.tags)
+    if removed:  # before new tags, which need room
         api.untag(live, removed)
     if written:
         api.tag(live, written)

@@ -1,41 +1,47 @@
 """What an Update writes and what a response contains. Nothing here calls anything."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from .api_gateway import Certificate
-from .contract import Attribute
+from .contract import Attribute, OwnTag
 from .errors import RefusedError
 
 
 def tag_changes(
-    live: Mapping[str, str], desired: Mapping[str, str], dropped: Collection[str]
+    live: Mapping[str, str], desired: Mapping[str, str], previous: Mapping[str, str]
 ) -> tuple[dict[str, str], list[str]]:
     """Return the tags to write and the keys to remove.
 
     Args:
         live: The tags that the certificate has.
         desired: The tags that it is to have.
-        dropped: Keys that it is not to have any more, unless they are desired. All others that
-            are live and not desired were put there by somebody else, and stay.
+        previous: The tags that the template wrote before. Those that are not desired any more
+            are removed. All others, and those that have another value by now, were written by
+            somebody else and stay.
     """
     written = {key: value for key, value in desired.items() if live.get(key) != value}
-    removed = [key for key in dropped if key in live and key not in desired]
+    removed = [
+        key
+        for key, value in previous.items()
+        if live.get(key) == value and key not in desired and not key.startswith(OwnTag.PREFIX)
+    ]
     return written, removed
 
 
 def description_change(live: str, desired: str | None, previous: str | None) -> str | None:
     """Return the description to write, None for no change.
 
-    A description that the template dropped is cleared. One that it never had is left alone.
+    A description that the template dropped is cleared. One that it did not write is left alone.
 
     Args:
         live: The description that the certificate has; empty if it has none.
         desired: The template's, None if it has none.
         previous: The previous template's, None if it had none.
     """
-    target = "" if desired is None and previous is not None else desired
-    return target if target is not None and target != live else None
+    if desired is None:
+        return "" if live and live == previous else None
+    return desired if desired != live else None
 
 
 def attributes(certificate: Certificate) -> dict[str, str]:

@@ -50,6 +50,9 @@ def _owned(api: ApiGateway, request: Request) -> list[Certificate]:
     if not physical_id.is_certificate_id(id):
         logger.info("nothing to delete: not the ID of a certificate")
         return []
+    if id == request.desired.adopt:
+        logger.info("not deleted: adopted", extra={"certificate_id": id})
+        return []
     certificates = list(api.certificates())
     # The list may lag behind.
     named = next((it for it in certificates if it.id == id), None) or api.get(id)
@@ -90,7 +93,7 @@ def _delete_when_unused(invocation: Invocation, id: str) -> None:
     to_name_stages = min(15.0, 0.2 * deadline.seconds)
     for attempt in count(1):
         try:
-            return api.delete(id)
+            return api.delete(id, earlier_attempts=attempt - 1)
         except ApiError as error:
             if error.fault is Fault.NOT_FOUND:
                 return None

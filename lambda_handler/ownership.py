@@ -1,8 +1,10 @@
 """Which certificates a resource owns, decided by their tags.
 
 A resource deletes a certificate only if the certificate's three tags say that this resource of
-this stack made it. A certificate with the tags for stack and logical ID, but without the one for
-the request, was adopted: the resource manages its description and tags, and never deletes it.
+this stack made it, and never the one that its template adopts. A certificate with the tags for
+stack and logical ID, but without the one for the request, was adopted: the resource manages its
+description and tags. Adopting removes the request tag of whoever else made the certificate; a
+resource that adopts its own certificate keeps it.
 """
 
 from collections.abc import Mapping

@@ -40,7 +40,7 @@ class PreviousProperties:
     """What the template said before, as far as it can be read."""
 
     description: str | None = None
-    tag_keys: frozenset[str] = frozenset()
+    tags: Mapping[str, str] = field(default_factory=dict)
     adopt: str | None = None
 
 
@@ -76,8 +76,9 @@ def read(event: Mapping[str, Any]) -> Request:
     """
     type_ = event["RequestType"]
     looks_up = event.get("ResourceType") == LOOKUP_RESOURCE_TYPE
-    desired = Properties()
-    if type_ != "Delete":
+    if type_ == "Delete":
+        desired = Properties(adopt=_previous(event.get("ResourceProperties")).adopt)
+    else:
         desired = _desired(event.get("ResourceProperties"), type_, looks_up)
         _check_ownership_tags(event)
     signed, expires = validity(event["ResponseURL"])
@@ -127,7 +128,7 @@ def _service_timeout(event: Mapping[str, Any]) -> float:
     given = properties.get(Property.SERVICE_TIMEOUT) if isinstance(properties, Mapping) else None
     try:
         seconds = float(given)  # type: ignore[arg-type]  # None is a TypeError, as it should be
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return SERVICE_TIMEOUT_SECONDS
     return seconds if seconds > 0 else SERVICE_TIMEOUT_SECONDS
 
@@ -208,7 +209,11 @@ def _previous(value: Any) -> PreviousProperties:
     tags = [tag for tag in listed if isinstance(tag, Mapping)] if isinstance(listed, list) else []
     return PreviousProperties(
         description=strings.get(Property.DESCRIPTION),
-        tag_keys=frozenset(tag["Key"] for tag in tags if isinstance(tag.get("Key"), str)),
+        tags={
+            key: text
+            for tag in tags
+            if isinstance(key := tag.get("Key"), str) and isinstance(text := tag.get("Value"), str)
+        },
         adopt=strings.get(Property.ADOPT),
     )
 

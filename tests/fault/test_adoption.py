@@ -210,14 +210,26 @@ def test_recreated_stack_adopts_again_and_does_not_delete(
 
 
 def test_failed_adoption_owns_nothing(aws: World, function: Function) -> None:
-    """The certificate was made by the resource of this very name, which retained it."""
     _, a = created(aws, function, LogicalResourceId="Cert")
     aws.api.script(Fault("DELETE", "/tags/.*", fakes.error(400, "BadRequestException")))
-    event = aws.event("Create", LogicalResourceId="Cert", ResourceProperties=adopting(a))
+    event = aws.event("Create", LogicalResourceId="Renamed", ResourceProperties=adopting(a))
     function.invoke(event)
     id, _ = failed(aws, event)
-    delete(aws, function, "Cert", id, adopting(a))
+    delete(aws, function, "Renamed", id, adopting(a))
     assert aws.api.ids == {a}
+
+
+def test_resource_that_adopts_its_own_certificate_does_not_delete_it(
+    aws: World, function: Function
+) -> None:
+    """It owns the certificate all the while: the template alone says not to delete it."""
+    _, a = created(aws, function, LogicalResourceId="Cert")
+    succeeded(aws, update(aws, function, "Cert", a, properties(), adopting(a)))
+    delete(aws, function, "Cert", a, adopting(a))
+    assert aws.api.ids == {a}
+    succeeded(aws, update(aws, function, "Cert", a, adopting(a), properties()))
+    delete(aws, function, "Cert", a)
+    assert not aws.api.ids
 
 
 @pytest.mark.parametrize(
@@ -266,11 +278,11 @@ def test_refused_tag_call_leaves_the_description_untouched(
 ) -> None:
     old = properties(Description="old", Tags=tag_list(team="edge"))
     _, a = created(aws, function, LogicalResourceId="Cert", ResourceProperties=old)
-    new = properties(Description="new", Tags=tag_list(stage="prod"))
+    logical_id, new = "Cert", properties(Description="new", Tags=tag_list(stage="prod"))
     if adopts:
-        old, new = properties(), {**new, "AdoptClientCertificateId": a}
+        logical_id, old, new = "Other", properties(), {**new, "AdoptClientCertificateId": a}
     aws.api.script(Fault(verb, "/tags/.*", fakes.error(400, "BadRequestException")))
-    failed(aws, update(aws, function, "Cert", a, old, new))
+    failed(aws, update(aws, function, logical_id, "gone42" if adopts else a, old, new))
     assert state(aws, a)[0] == "old"
 
 

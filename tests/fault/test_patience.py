@@ -5,9 +5,8 @@ Sleeps take no time here: `here.clock` counts them instead.
 
 import json
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -213,8 +212,19 @@ def test_row_33_sixty_creates_at_once_all_succeed(
     bucket = TokenBucket(clock=clock.monotonic)
     aws.api.api = ClientCertificates(throttled=True, bucket=bucket, tags_in_list=tags_in_list)
     # Dates that follow the clock: in real time, all happens within a second.
-    monkeypatch.setattr(client_certificates, "_issue", _issue_by(clock, client_certificates._issue))
-    monkeypatch.setattr(deadline, "datetime", SimpleNamespace(now=lambda _: _date(clock)))
+    began, at = datetime.now(UTC), clock.monotonic()
+
+    def date() -> datetime:
+        return began + timedelta(seconds=clock.monotonic() - at)
+
+    issue = client_certificates._issue
+
+    def issue_by_the_clock() -> tuple[str, str, datetime]:
+        pem, key, _ = issue()
+        return pem, key, date().replace(microsecond=0)
+
+    monkeypatch.setattr(client_certificates, "_issue", issue_by_the_clock)
+    monkeypatch.setattr(deadline, "datetime", SimpleNamespace(now=lambda _: date()))
     events = [aws.event("Create", LogicalResourceId=f"Certificate{n}") for n in range(60)]
 
     def spend() -> None:
@@ -233,20 +243,6 @@ def test_row_33_sixty_creates_at_once_all_succeed(
     assert len(aws.api.calls) > 120, "some were throttled"
     assert len(aws.api.api.certificates) == aws.api.api.quota
     assert aws.api.count("GET", "/tags/.*") <= 60
-
-
-def _date(clock: Clock) -> datetime:
-    return datetime.fromtimestamp(1_800_000_000 + clock.monotonic(), UTC)
-
-
-def _issue_by(
-    clock: Clock, issue: Callable[[], tuple[str, str, datetime]]
-) -> Callable[[], tuple[str, str, datetime]]:
-    def issue_now() -> tuple[str, str, datetime]:
-        pem, key, _ = issue()
-        return pem, key, _date(clock).replace(microsecond=0)
-
-    return issue_now
 
 
 @pytest.mark.parametrize("code", ["ExpiredTokenException", "UnrecognizedClientException"])
