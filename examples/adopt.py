@@ -1,4 +1,4 @@
-"""Adopt a certificate that exists already: cdk deploy -c existing=abc123."""
+"""Adopt an existing certificate: cdk deploy -c existing=abc123."""
 
 import sys
 

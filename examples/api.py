@@ -1,4 +1,4 @@
-"""A REST API whose stage presents the certificate to the backend that it passes calls on to."""
+"""A REST API whose stage presents the certificate to its backend."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway

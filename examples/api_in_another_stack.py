@@ -1,4 +1,4 @@
-"""A certificate in one stack, and in another one the API whose stage presents it."""
+"""A certificate in one stack, presented by the stage of an API in another."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
@@ -7,7 +7,7 @@ from cdk_apigateway_client_certificate import ClientCertificate, IClientCertific
 
 
 class Certificates(cdk.Stack):
-    """What the APIs of this account present to their backends."""
+    """The certificate that the account's APIs present to their backends."""
 
     def __init__(self, app: cdk.App) -> None:
         super().__init__(app, "Certificates")
@@ -15,7 +15,7 @@ class Certificates(cdk.Stack):
 
 
 class Orders(cdk.Stack):
-    """An API that presents it."""
+    """An API whose stage presents the certificate."""
 
     def __init__(self, app: cdk.App, certificate: IClientCertificate) -> None:
         super().__init__(app, "Orders")

@@ -1,4 +1,4 @@
-"""The PEM of certificates that this construct did not make: a native one, and one by its ID."""
+"""Look up the PEM of certificates that the stack does not manage: a native one, and one by ID."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway

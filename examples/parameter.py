@@ -1,4 +1,4 @@
-"""The PEM in an SSM parameter, which a backend's role may read when it starts."""
+"""Publish the PEM in an SSM parameter that a backend's role may read."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam

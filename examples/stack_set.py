@@ -1,7 +1,7 @@
-"""A template for a StackSet, and its asset where each account can read it.
+"""A template for a StackSet, whose asset is in a bucket that each account can read.
 
-The bucket names hold a Region: one bucket a Region, readable by the whole organization, since a
-Lambda function takes its code from its own Region only.
+Lambda reads code only from its own Region, so there is one bucket per Region, with the Region in its
+name, which the whole organization may read.
 """
 
 import aws_cdk as cdk
@@ -13,8 +13,8 @@ bucket = app.node.try_get_context("bucket") or "certificate-assets"
 ClientCertificateStack(
     app,
     "ClientCertificate",
-    generation=app.node.try_get_context("generation"),  # another one replaces the certificates
-    # No roles of CDK's and no rule about its bootstrap: a StackSet's own role deploys.
+    generation=app.node.try_get_context("generation"),  # a new value replaces the certificates
+    # Omits CDK's roles and bootstrap rule, because the StackSet's own role deploys the template.
     synthesizer=cdk.CliCredentialsStackSynthesizer(
         file_assets_bucket_name=bucket + "-${AWS::Region}"
     ),

@@ -2,7 +2,7 @@
 
 cdk deploy '*/*' -c environments=111111111111/eu-west-1,222222222222/us-east-1
 
-Another generation replaces the certificates: -c generation=2.
+A new generation replaces the certificates: -c generation=2.
 """
 
 import aws_cdk as cdk

@@ -1,4 +1,4 @@
-"""A certificate in one stack, its PEM in another: no export, which could not hold it."""
+"""A certificate in one stack and its PEM in another, without an export, which cannot hold a PEM."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ssm as ssm
@@ -7,7 +7,7 @@ from cdk_apigateway_client_certificate import ClientCertificate, IClientCertific
 
 
 class Edge(cdk.Stack):
-    """What calls the backend."""
+    """The stack that calls the backend."""
 
     def __init__(self, app: cdk.App) -> None:
         super().__init__(app, "Edge")
@@ -15,7 +15,7 @@ class Edge(cdk.Stack):
 
 
 class Backend(cdk.Stack):
-    """What is called, and trusts the certificate."""
+    """The backend, which trusts the certificate."""
 
     def __init__(self, app: cdk.App, trusted: IClientCertificate) -> None:
         super().__init__(app, "Backend")
