@@ -1,7 +1,7 @@
 """A template for a StackSet, whose asset is in a bucket that each account can read.
 
-Lambda reads code only from its own Region, so there is one bucket per Region, with the Region in its
-name, which the whole organization may read.
+Lambda reads code only from its own Region, so there is one bucket per Region. Its name contains the
+Region, and the whole organization may read it.
 """
 
 import aws_cdk as cdk
