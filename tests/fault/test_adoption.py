@@ -94,7 +94,7 @@ def test_rolled_back_rename_leaves_the_certificate_to_the_first_resource(
     assert aws.api.ids == {a}
 
 
-def test_resource_that_stops_adopting_makes_a_certificate_of_its_own(
+def test_resource_that_stops_adopting_creates_its_own_certificate(
     aws: World, function: Function
 ) -> None:
     b = foreign(aws)
@@ -112,7 +112,7 @@ def test_resource_that_stops_adopting_makes_a_certificate_of_its_own(
 
 @pytest.mark.parametrize("named", ["own", "adopted"])
 @pytest.mark.parametrize("ending", ["failed half-way", "succeeded, another resource failed"])
-def test_rollback_of_an_adoption_returns_to_the_own_certificate(
+def test_rollback_of_an_adoption_restores_the_original_certificate(
     aws: World, function: Function, named: str, ending: str
 ) -> None:
     """CloudFormation may name either certificate as the physical ID."""
@@ -136,7 +136,7 @@ def test_rollback_of_an_adoption_returns_to_the_own_certificate(
     assert aws.api.ids == {b}
 
 
-def test_rollback_of_an_adoption_prefers_the_certificate_that_was_made_last(
+def test_rollback_of_an_adoption_prefers_the_newest_certificate(
     aws: World, function: Function
 ) -> None:
     """An earlier one of the same resource was retained on purpose."""
@@ -151,7 +151,7 @@ def test_rollback_of_an_adoption_prefers_the_certificate_that_was_made_last(
     assert succeeded(aws, rollback) == a
 
 
-def test_adopting_keeps_what_the_template_does_not_name(aws: World, function: Function) -> None:
+def test_adoption_keeps_what_the_template_omits(aws: World, function: Function) -> None:
     old = properties(Description="own", Tags=tag_list(team="edge", stage="prod"))
     _, a = created(aws, function, LogicalResourceId="Cert", ResourceProperties=old)
     b = foreign(aws, "theirs", team="core", owner="bob")
@@ -160,9 +160,7 @@ def test_adopting_keeps_what_the_template_does_not_name(aws: World, function: Fu
     assert state(aws, b) == ("theirs", {"team": "core", "owner": "bob", "stage": "test"})
 
 
-def test_adopted_certificate_follows_the_template_from_then_on(
-    aws: World, function: Function
-) -> None:
+def test_adopted_certificate_is_updated_from_the_template(aws: World, function: Function) -> None:
     b = foreign(aws, "theirs", owner="bob")
     old = adopting(b, Description="ours", Tags=tag_list(team="edge"))
     created(aws, function, LogicalResourceId="Cert", ResourceProperties=old)
@@ -171,7 +169,7 @@ def test_adopted_certificate_follows_the_template_from_then_on(
     assert state(aws, b) == ("", {"owner": "bob"})
 
 
-def test_certificate_made_in_place_of_a_vanished_one_is_deleted_with_the_stack(
+def test_replacement_of_a_missing_adopted_certificate_is_deleted_with_the_stack(
     aws: World, function: Function
 ) -> None:
     b = foreign(aws)
@@ -190,7 +188,7 @@ def test_certificate_made_in_place_of_a_vanished_one_is_deleted_with_the_stack(
 
 
 @pytest.mark.parametrize("left", ["with all three tags", "adopted"])
-def test_recreated_stack_adopts_again_and_does_not_delete(
+def test_recreated_stack_adopts_again_without_deleting(
     aws: World, function: Function, left: str
 ) -> None:
     b = foreign(aws)
@@ -209,7 +207,7 @@ def test_recreated_stack_adopts_again_and_does_not_delete(
     assert b in aws.api.ids
 
 
-def test_failed_adoption_owns_nothing(aws: World, function: Function) -> None:
+def test_failed_adoption_deletes_nothing(aws: World, function: Function) -> None:
     _, a = created(aws, function, LogicalResourceId="Cert")
     aws.api.script(Fault("DELETE", "/tags/.*", fakes.error(400, "BadRequestException")))
     event = aws.event("Create", LogicalResourceId="Renamed", ResourceProperties=adopting(a))
@@ -240,7 +238,7 @@ def test_resource_that_adopts_its_own_certificate_does_not_delete_it(
         "imported by another tool",
     ],
 )
-def test_certificate_of_another_stack_is_not_adopted(
+def test_refuses_to_adopt_a_certificate_of_another_stack(
     aws: World, function: Function, stack_id: str
 ) -> None:
     b = foreign(aws, **{STACK: stack_id})
@@ -253,9 +251,7 @@ def test_certificate_of_another_stack_is_not_adopted(
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
-def test_certificate_that_vanished_is_not_adopted(
-    aws: World, function: Function, kind: str
-) -> None:
+def test_refuses_to_adopt_a_missing_certificate(aws: World, function: Function, kind: str) -> None:
     """A rollback to it fails too, and needs `continue-update-rollback`."""
     _, a = created(aws, function, LogicalResourceId="Cert")
     event = aws.event(
@@ -273,7 +269,7 @@ def test_certificate_that_vanished_is_not_adopted(
 
 @pytest.mark.parametrize("verb", ["PUT", "DELETE"])
 @pytest.mark.parametrize("adopts", [True, False], ids=["adopt", "in place"])
-def test_refused_tag_call_leaves_the_description_untouched(
+def test_rejected_tag_call_leaves_the_description_unchanged(
     aws: World, function: Function, verb: str, adopts: bool
 ) -> None:
     old = properties(Description="old", Tags=tag_list(team="edge"))
@@ -286,18 +282,14 @@ def test_refused_tag_call_leaves_the_description_untouched(
     assert state(aws, a)[0] == "old"
 
 
-def test_delete_leaves_a_certificate_whose_request_tag_was_removed(
-    aws: World, function: Function
-) -> None:
+def test_delete_keeps_a_certificate_without_a_request_tag(aws: World, function: Function) -> None:
     _, a = created(aws, function, LogicalResourceId="Cert")
     del aws.api.api.certificates[a].tags[REQUEST]
     delete(aws, function, "Cert", a)
     assert aws.api.ids == {a}
 
 
-def test_delete_leaves_the_certificate_of_another_resource_of_the_stack(
-    aws: World, function: Function
-) -> None:
+def test_delete_keeps_the_certificate_of_another_resource(aws: World, function: Function) -> None:
     _, a = created(aws, function, LogicalResourceId="Cert")
     delete(aws, function, "Other", a)
     assert aws.api.ids == {a}

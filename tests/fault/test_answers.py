@@ -27,8 +27,9 @@ from tests.fault.quick_handler import InProcess
 NOT_DELIVERED = "raised UndeliveredError: CloudFormation did not accept the response"
 
 
+@pytest.mark.failure_mode(22)
 @pytest.mark.parametrize("trouble", [500, 503, "reset"])
-def test_row_22_an_answer_is_delivered_through_trouble(
+def test_retries_delivery_after_server_errors_and_resets(
     aws: World, here: InProcess, trouble: int | str
 ) -> None:
     aws.cloudformation.script = [trouble] * 3
@@ -38,22 +39,23 @@ def test_row_22_an_answer_is_delivered_through_trouble(
     assert aws.api.count("POST") == 1
 
 
-def test_row_22_a_response_url_that_hangs_is_tried_again(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(22)
+def test_retries_delivery_when_the_response_url_hangs(aws: World, here: InProcess) -> None:
     aws.cloudformation.script = ["hang", "reset", 503]
     created(aws, here)
     assert len(aws.cloudformation.tries) == 4
 
 
-def test_row_22_a_response_url_that_drips_is_tried_again(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(22)
+def test_retries_delivery_when_the_response_url_never_finishes(aws: World, here: InProcess) -> None:
     """Each byte comes in time, the last one never: no wait for the network is too long."""
     aws.cloudformation.script = ["drip"]
     created(aws, here)
     assert len(aws.cloudformation.tries) == 2
 
 
-def test_row_22_an_answer_that_cannot_be_delivered_raises_and_the_redelivery_agrees(
-    aws: World, here: InProcess
-) -> None:
+@pytest.mark.failure_mode(22)
+def test_raises_when_the_response_is_undeliverable(aws: World, here: InProcess) -> None:
     aws.cloudformation.script = [503] * 5
     event = aws.event("Create")
     assert here.invoke(event).ended == f"{NOT_DELIVERED}: HTTP status 503"
@@ -64,7 +66,8 @@ def test_row_22_an_answer_that_cannot_be_delivered_raises_and_the_redelivery_agr
     assert aws.api.count("POST") == 1
 
 
-def test_row_22_delivery_ends_before_the_functions_time(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(22)
+def test_stops_delivery_before_the_function_times_out(aws: World, here: InProcess) -> None:
     aws.cloudformation.script = [503] * 99
     started = here.clock.monotonic()
     ended = here.invoke(aws.event("Create"), seconds=4).ended
@@ -73,8 +76,9 @@ def test_row_22_delivery_ends_before_the_functions_time(aws: World, here: InProc
     assert 1 <= len(aws.cloudformation.tries) <= 4
 
 
+@pytest.mark.failure_mode(23)
 @pytest.mark.parametrize("status", [400, 403, 404, 301, 302, 303, 307, 308])
-def test_row_23_a_refused_or_redirected_answer_stops_and_raises(
+def test_raises_at_once_when_the_response_is_refused_or_redirected(
     aws: World, here: InProcess, status: int
 ) -> None:
     """A redirect is not followed: the answer is for the URL that CloudFormation signed."""
@@ -84,7 +88,8 @@ def test_row_23_a_refused_or_redirected_answer_stops_and_raises(
     assert not aws.cloudformation.answers
 
 
-def test_row_23_a_response_url_with_a_certificate_that_none_trusts_gets_no_answer(
+@pytest.mark.failure_mode(23)
+def test_sends_nothing_to_an_untrusted_response_url(
     aws: World, here: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other"
@@ -95,7 +100,8 @@ def test_row_23_a_response_url_with_a_certificate_that_none_trusts_gets_no_answe
     assert not aws.cloudformation.tries
 
 
-def test_row_23_a_response_url_that_nobody_serves_raises(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(23)
+def test_raises_when_the_response_url_refuses_connections(aws: World, here: InProcess) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     event = aws.event("Create", ResponseURL=f"https://127.0.0.1:{port}/answer-0?{fakes.SIGNATURE}")
@@ -113,8 +119,9 @@ HANGS = {
 }
 
 
+@pytest.mark.failure_mode(25)
 @pytest.mark.parametrize(("kind", "fault"), HANGS.values(), ids=HANGS)
-def test_row_25_a_call_that_hangs_is_answered_in_time_and_leaves_nothing(
+def test_responds_in_time_when_a_call_hangs(
     aws: World, here: InProcess, kind: str, fault: Fault
 ) -> None:
     """In 6 seconds what else takes 300: a 16th of the time at least stays for the delivery."""
@@ -139,7 +146,8 @@ def test_row_25_a_call_that_hangs_is_answered_in_time_and_leaves_nothing(
     assert not aws.api.ids
 
 
-def test_row_25_an_answer_that_drips_in_cannot_hold_the_answer_up(aws: World) -> None:
+@pytest.mark.failure_mode(25)
+def test_responds_in_time_when_an_api_response_never_finishes(aws: World) -> None:
     """Each byte comes in time, the last one never: no read times out, and the watchdog answers."""
     event = aws.event("Create")
     made = fakes.Response(201, {}, b" " * 1000)
@@ -155,12 +163,14 @@ def test_row_25_an_answer_that_drips_in_cannot_hold_the_answer_up(aws: World) ->
     assert len(answers_to(aws, event)) == 1, "the thread that was left behind answers nothing"
 
 
-def test_row_25_a_second_too_late_means_no_call_at_all(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(25)
+def test_makes_no_call_when_no_time_is_left(aws: World, here: InProcess) -> None:
     assert here.invoke(aws.event("Create"), seconds=0).ended.startswith(NOT_DELIVERED)
     assert not aws.api.calls
 
 
-def test_row_26_nothing_of_the_first_request_shows_in_the_second(aws: World) -> None:
+@pytest.mark.failure_mode(26)
+def test_requests_to_a_warm_process_share_nothing(aws: World) -> None:
     function = aws.function()
     first, id = created(aws, function)
     broken = aws.event("Create", ResourceProperties={"Colour": "red"})
@@ -178,8 +188,9 @@ def test_row_26_nothing_of_the_first_request_shows_in_the_second(aws: World) -> 
     assert not aws.api.ids
 
 
+@pytest.mark.failure_mode(26)
 @pytest.mark.parametrize("garbage", [None, {}, [], "x", {"RequestType": "Create"}])
-def test_row_26_garbage_after_a_good_request_is_not_answered_to_the_good_ones_url(
+def test_invalid_event_gets_no_response_at_the_previous_url(
     aws: World, here: InProcess, garbage: Any
 ) -> None:
     created(aws, here)
@@ -189,9 +200,8 @@ def test_row_26_garbage_after_a_good_request_is_not_answered_to_the_good_ones_ur
     created(aws, here)
 
 
-def test_row_26_what_crhelper_would_take_from_an_event_is_not_taken(
-    aws: World, here: InProcess
-) -> None:
+@pytest.mark.failure_mode(26)
+def test_ignores_crhelper_fields_in_the_event(aws: World, here: InProcess) -> None:
     event = aws.event("Create", CrHelperData={"x": "y"}, CrHelperPoll=True, NoEcho=True)
     here.invoke(event)
     assert aws.api.ids == {succeeded(aws, event)}
@@ -220,8 +230,9 @@ ENTRY = {"__init__", "main", "physical_id"}
 """What the entry imports before it guards its imports."""
 
 
+@pytest.mark.failure_mode(30)
 @pytest.mark.parametrize("broken", [*(f"lambda_handler/{name}.py" for name in PACKAGE), "crhelper"])
-def test_row_30_a_package_that_cannot_be_imported_is_answered_failed(
+def test_responds_failed_when_the_package_cannot_be_imported(
     aws: World, asset: Path, tmp_path: Path, broken: str
 ) -> None:
     aws.asset = tmp_path / "asset"
@@ -241,14 +252,14 @@ def test_row_30_a_package_that_cannot_be_imported_is_answered_failed(
     assert not aws.api.calls
 
 
-def test_row_30_every_module_but_the_entry_is_broken_in_a_test(asset: Path) -> None:
+@pytest.mark.failure_mode(30)
+def test_import_failures_cover_every_module_except_the_entry(asset: Path) -> None:
     names = {path.stem for path in (asset / "lambda_handler").glob("*.py")}
     assert names == {*PACKAGE, *ENTRY}
 
 
-def test_row_34_each_decision_is_one_json_line_with_the_requests_id(
-    aws: World, here: InProcess
-) -> None:
+@pytest.mark.failure_mode(34)
+def test_logs_one_json_line_per_decision_with_the_request_id(aws: World, here: InProcess) -> None:
     aws.api.script(Fault("POST", ".*", fakes.THROTTLED))
     event = aws.event("Create")
     lines = [json.loads(line) for line in here.invoke(event).logs]
@@ -274,7 +285,8 @@ def test_row_34_each_decision_is_one_json_line_with_the_requests_id(
     assert lines[3]["certificate_id"] == lines[4]["physical_id"] == id
 
 
-def test_row_34_the_log_of_a_real_process_is_json_and_holds_no_url(aws: World) -> None:
+@pytest.mark.failure_mode(34)
+def test_log_of_a_separate_process_is_json_without_the_url(aws: World) -> None:
     """The fixture `aws` looks for the URL in every test; here is what it looks through."""
     function = aws.function()
     aws.cloudformation.script = ["reset", 503]
@@ -290,9 +302,7 @@ def test_row_34_the_log_of_a_real_process_is_json_and_holds_no_url(aws: World) -
     assert function.invoke(aws.event("Delete")).ended.startswith(NOT_DELIVERED)
 
 
-def test_deliveries_at_once_on_one_machine_answer_each_for_itself(
-    aws: World, here: InProcess
-) -> None:
+def test_concurrent_invocations_in_one_process_share_nothing(aws: World, here: InProcess) -> None:
     """Lambda keeps invocations apart; the handler shares nothing between them all the same."""
     events = [aws.event("Create", LogicalResourceId=f"Certificate{n}") for n in range(8)]
     threads = [threading.Thread(target=here.invoke, args=(event,)) for event in events]
@@ -304,7 +314,7 @@ def test_deliveries_at_once_on_one_machine_answer_each_for_itself(
     assert len(aws.api.ids) == len(events)
 
 
-def test_an_unexpected_error_is_answered_with_its_name(
+def test_unexpected_error_outside_a_request_is_named_in_the_reason(
     aws: World, here: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> Any:
@@ -319,7 +329,7 @@ def test_an_unexpected_error_is_answered_with_its_name(
     assert "ZeroDivisionError: nobody saw this coming" in reason
 
 
-def test_unexpected_error_while_a_request_is_carried_out_is_named_and_logged(
+def test_unexpected_error_during_a_request_is_named_and_logged(
     aws: World, here: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A response without an ID in it, where the API's model says that there is one."""

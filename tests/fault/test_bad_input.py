@@ -236,7 +236,7 @@ def handler() -> Iterator[Handler]:
         yield handler
 
 
-def test_ten_thousand_events_get_one_valid_answer_each_and_call_nothing_unvalidated(
+def test_malformed_events_get_one_valid_response_and_make_only_valid_calls(
     handler: Handler,
 ) -> None:
     wrong: list[str] = []

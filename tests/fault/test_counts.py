@@ -3,12 +3,12 @@
 from tests.fault.fakes import World
 
 
-def test_create_looks_and_makes_and_nothing_else(aws: World) -> None:
+def test_create_makes_one_list_and_one_generate_call(aws: World) -> None:
     assert aws.function().invoke(aws.event("Create")).ended == "returned"
     assert aws.api.calls == ["GET /clientcertificates", "POST /clientcertificates"]
 
 
-def test_an_update_of_nothing_is_one_read(aws: World) -> None:
+def test_update_without_changes_makes_one_get_call(aws: World) -> None:
     function, event = aws.function(), aws.event("Create")
     function.invoke(event)
     [id] = aws.api.ids
@@ -20,7 +20,7 @@ def test_an_update_of_nothing_is_one_read(aws: World) -> None:
     assert aws.api.calls == [f"GET /clientcertificates/{id}"]
 
 
-def test_an_update_writes_what_changed_and_nothing_else(aws: World) -> None:
+def test_update_writes_only_what_changed(aws: World) -> None:
     function, event = aws.function(), aws.event("Create")
     function.invoke(event)
     [id] = aws.api.ids
@@ -37,7 +37,7 @@ def test_an_update_writes_what_changed_and_nothing_else(aws: World) -> None:
     assert aws.api.calls == [f"GET /clientcertificates/{id}", f"PATCH /clientcertificates/{id}"]
 
 
-def test_delete_looks_and_deletes_and_nothing_else(aws: World) -> None:
+def test_delete_makes_one_list_and_one_delete_call(aws: World) -> None:
     function = aws.function()
     function.invoke(aws.event("Create"))
     [id] = aws.api.ids

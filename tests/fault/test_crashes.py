@@ -60,8 +60,9 @@ CREATE_KILLS: dict[str, Callable[[World, Function], None]] = {
 }
 
 
+@pytest.mark.failure_mode(1)
 @pytest.mark.parametrize("kill", CREATE_KILLS.values(), ids=CREATE_KILLS)
-def test_row_01_a_create_killed_at_any_moment_makes_one_certificate_and_its_delete_none(
+def test_killed_create_leaves_one_certificate_for_the_retry(
     aws: World, here: InProcess, kill: Callable[[World, Function], None]
 ) -> None:
     theirs = {aws.api.api.generate("theirs", {}).id}
@@ -83,9 +84,10 @@ def test_row_01_a_create_killed_at_any_moment_makes_one_certificate_and_its_dele
     assert aws.api.ids == theirs
 
 
+@pytest.mark.failure_mode(18)
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("call", ["GET", "PATCH", "PUT", "DELETE"])
-def test_row_18_an_update_killed_at_any_call_is_finished_by_the_redelivery(
+def test_redelivery_completes_a_killed_update(
     aws: World, here: InProcess, call: str, moment: str
 ) -> None:
     event, id = created(aws, here, ResourceProperties=OLD)
@@ -105,7 +107,7 @@ def test_row_18_an_update_killed_at_any_call_is_finished_by_the_redelivery(
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("call", [LIST, ("DELETE", ".*")], ids=["list", "delete"])
-def test_a_delete_killed_at_any_call_is_finished_by_the_redelivery(
+def test_redelivery_completes_a_killed_delete(
     aws: World, here: InProcess, call: tuple[str, str], moment: str
 ) -> None:
     event, _ = created(aws, here)
@@ -121,7 +123,7 @@ def test_a_delete_killed_at_any_call_is_finished_by_the_redelivery(
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_random_deaths_and_faults_over_a_whole_life_leave_nothing(aws: World, seed: int) -> None:
+def test_random_kills_during_a_full_lifecycle_leave_nothing(aws: World, seed: int) -> None:
     """Lambda delivers each event up to three times; in the end CloudFormation deletes."""
     chance = random.Random(seed)
     aws.api.api.tags_in_list = bool(seed % 2)

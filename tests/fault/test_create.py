@@ -42,15 +42,16 @@ def _fill(aws: World, count: int) -> set[str]:
     return aws.api.ids
 
 
-def test_the_happy_path_is_one_list_and_one_generate(aws: World, here: InProcess) -> None:
+def test_create_sends_description_and_tags(aws: World, here: InProcess) -> None:
     event, id = created(aws, here)
     assert aws.api.calls == [LIST, GENERATE]
     made = aws.api.api.certificates[id]
     assert (made.description, made.tags) == ("backend", tags_of(event))
 
 
+@pytest.mark.failure_mode(1)
 @pytest.mark.parametrize("told", [True, False], ids=["tags-in-list", "no-tags-in-list"])
-def test_row_01_a_crash_after_generate_is_adopted_by_the_retry(aws: World, told: bool) -> None:
+def test_retry_finds_the_certificate_of_a_crashed_create(aws: World, told: bool) -> None:
     aws.api.api.tags_in_list = told
     event = aws.event("Create")
     first = aws.function()
@@ -67,7 +68,8 @@ def test_row_01_a_crash_after_generate_is_adopted_by_the_retry(aws: World, told:
     assert not aws.api.ids
 
 
-def test_row_02_the_same_create_twice_gets_the_same_answer(
+@pytest.mark.failure_mode(2)
+def test_repeated_create_gets_the_same_response(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     event = aws.event("Create")
@@ -78,7 +80,8 @@ def test_row_02_the_same_create_twice_gets_the_same_answer(
     assert aws.api.count("POST") == 1
 
 
-def test_row_03_two_deliveries_at_once_name_certificates_that_exist(aws: World) -> None:
+@pytest.mark.failure_mode(3)
+def test_concurrent_creates_return_existing_certificates(aws: World) -> None:
     event = aws.event("Create")
     one, other = aws.function(), aws.function()
     together = threading.Barrier(2, timeout=30)
@@ -99,7 +102,8 @@ def test_row_03_two_deliveries_at_once_name_certificates_that_exist(aws: World) 
     assert not aws.api.ids
 
 
-def test_row_03_the_delete_after_a_race_sweeps_where_lists_tell_no_tags(
+@pytest.mark.failure_mode(3)
+def test_delete_after_concurrent_creates_removes_both_certificates(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     event = aws.event("Create")
@@ -111,6 +115,7 @@ def test_row_03_the_delete_after_a_race_sweeps_where_lists_tell_no_tags(
     assert aws.api.ids == theirs
 
 
+@pytest.mark.failure_mode(4)
 @pytest.mark.parametrize("commit", [True, False], ids=["committed", "not-committed"])
 @pytest.mark.parametrize(
     "response",
@@ -127,7 +132,7 @@ def test_row_03_the_delete_after_a_race_sweeps_where_lists_tell_no_tags(
     ],
     ids=["500", "503", "reset", "garbage", "array", "no-id", "bad-date", "500-text", "502-bytes"],
 )
-def test_row_04_an_ambiguous_generate_is_looked_up_before_it_is_sent_again(
+def test_lists_certificates_before_retrying_an_ambiguous_generate(
     aws: World, here: InProcess, response: Response | None, commit: bool
 ) -> None:
     event = aws.event("Create")
@@ -138,7 +143,8 @@ def test_row_04_an_ambiguous_generate_is_looked_up_before_it_is_sent_again(
     assert aws.api.calls == [LIST, GENERATE, LIST, *again]
 
 
-def test_row_04_a_generate_that_times_out_is_looked_up_before_it_is_sent_again(aws: World) -> None:
+@pytest.mark.failure_mode(4)
+def test_lists_certificates_before_retrying_a_timed_out_generate(aws: World) -> None:
     event = aws.event("Create")
     aws.api.script(Fault("POST", "/clientcertificates", None, commit=True, hang=60))
     function = aws.function()
@@ -147,8 +153,9 @@ def test_row_04_a_generate_that_times_out_is_looked_up_before_it_is_sent_again(a
     assert aws.api.calls == [LIST, GENERATE, LIST]
 
 
+@pytest.mark.failure_mode(4)
 @pytest.mark.parametrize("commit", [True, False], ids=["committed", "not-committed"])
-def test_row_04_a_generate_that_keeps_failing_leaves_nothing_behind(
+def test_generate_that_keeps_failing_leaves_nothing_behind(
     aws: World, here: InProcess, tags_told: bool, commit: bool
 ) -> None:
     """Lists that show nothing yet: each further generate may have made one more."""
@@ -171,7 +178,8 @@ def test_row_04_a_generate_that_keeps_failing_leaves_nothing_behind(
     assert not aws.api.ids
 
 
-def test_create_outlasts_four_server_errors(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(4)
+def test_create_succeeds_after_four_server_errors(aws: World, here: InProcess) -> None:
     """They take seconds, and an invocation has minutes."""
     aws.api.script(Fault("POST", "/clientcertificates", fakes.SERVER_ERROR, times=4))
     event, _ = created(aws, here)
@@ -182,7 +190,7 @@ def test_create_outlasts_four_server_errors(aws: World, here: InProcess) -> None
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
 @pytest.mark.parametrize(("age", "asked_for"), [(30, [2]), (60, [-2, 2])])
-def test_only_certificates_that_the_request_can_have_made_are_asked_for_tags(
+def test_gets_tags_only_of_certificates_created_near_the_request(
     aws: World, here: InProcess, kind: str, age: int, asked_for: list[int]
 ) -> None:
     """Each question is a call, and all calls of the account share 10 requests/s.
@@ -203,7 +211,8 @@ def test_only_certificates_that_the_request_can_have_made_are_asked_for_tags(
     assert [minutes_old[id] for id in asked] == asked_for
 
 
-def test_row_05_a_create_whose_response_url_has_expired_makes_nothing(
+@pytest.mark.failure_mode(5)
+def test_create_with_an_expired_response_url_fails_without_a_call(
     aws: World, here: InProcess
 ) -> None:
     event = aws.event("Create", ResponseURL=aws.cloudformation.url("answer-0", age=7300))
@@ -213,6 +222,7 @@ def test_row_05_a_create_whose_response_url_has_expired_makes_nothing(
     assert "expired" in reason
 
 
+@pytest.mark.failure_mode(5)
 @pytest.mark.parametrize("kind", ["Create", "Update"])
 @pytest.mark.parametrize(
     ("service_timeout", "age", "refused"),
@@ -249,6 +259,7 @@ def test_request_after_its_service_timeout_changes_nothing(
         succeeded(aws, event)
 
 
+@pytest.mark.failure_mode(5)
 @pytest.mark.parametrize(
     ("query", "makes"),
     [
@@ -262,7 +273,7 @@ def test_request_after_its_service_timeout_changes_nothing(
         ("", True),
     ],
 )
-def test_row_05_both_forms_of_signed_urls_are_understood(
+def test_reads_the_expiry_of_both_signature_versions(
     aws: World, here: InProcess, query: str, makes: bool
 ) -> None:
     now = int(datetime.now(UTC).timestamp())
@@ -276,11 +287,12 @@ def test_row_05_both_forms_of_signed_urls_are_understood(
     assert len(aws.api.ids) == makes
 
 
+@pytest.mark.failure_mode(29)
 @pytest.mark.parametrize(
     ("region", "partition"),
     [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")],
 )
-def test_row_29_arns_name_the_partition(aws: World, region: str, partition: str) -> None:
+def test_arns_contain_the_partition(aws: World, region: str, partition: str) -> None:
     aws.api.api = ClientCertificates(region, partition, tags_in_list=False)
     aws.region = region
     function = aws.function()
@@ -299,8 +311,9 @@ def test_row_29_arns_name_the_partition(aws: World, region: str, partition: str)
     assert not aws.api.ids
 
 
+@pytest.mark.failure_mode(31)
 @pytest.mark.parametrize("page", [1, 7, 500])
-def test_row_31_adoption_and_sweeping_page_through_all(
+def test_create_and_delete_read_every_page(
     aws: World, here: InProcess, tags_told: bool, page: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = _fill(aws, 30)
@@ -315,7 +328,8 @@ def test_row_31_adoption_and_sweeping_page_through_all(
     assert aws.api.ids == theirs
 
 
-def test_row_31_more_than_one_full_page_of_500(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(31)
+def test_create_and_delete_read_more_than_500_certificates(aws: World, here: InProcess) -> None:
     theirs = _fill(aws, 1100)
     event = aws.event("Create")
     mine = aws.api.api
@@ -328,7 +342,8 @@ def test_row_31_more_than_one_full_page_of_500(aws: World, here: InProcess) -> N
     assert aws.api.ids == theirs
 
 
-def test_a_page_that_fails_is_read_again_and_none_is_skipped(
+@pytest.mark.failure_mode(31)
+def test_retries_a_failed_page_without_skipping_any(
     aws: World, here: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lost page would hide the certificate: Create would make a second one."""
@@ -352,7 +367,7 @@ def test_a_page_that_fails_is_read_again_and_none_is_skipped(
     assert aws.api.count("POST") == 0
 
 
-def test_a_list_that_never_ends_is_left_before_the_deadline(aws: World, here: InProcess) -> None:
+def test_stops_reading_an_endless_list_before_the_deadline(aws: World, here: InProcess) -> None:
     endless = Response(200, {}, b'{"item": [], "position": "x"}')
     aws.api.script(
         Fault("GET", "/clientcertificates", endless, times=10**6, do=lambda: here.clock.sleep(30))
@@ -372,7 +387,7 @@ def test_a_list_that_never_ends_is_left_before_the_deadline(aws: World, here: In
     ],
     ids=["500", "400", "reset"],
 )
-def test_without_a_look_at_what_exists_nothing_is_made(
+def test_generates_nothing_when_certificates_cannot_be_listed(
     aws: World, here: InProcess, fault: Fault
 ) -> None:
     aws.api.script(dataclasses.replace(fault))
@@ -384,7 +399,8 @@ def test_without_a_look_at_what_exists_nothing_is_made(
     assert not aws.api.writes
 
 
-def test_row_24_an_answer_too_long_fails_with_the_real_id(
+@pytest.mark.failure_mode(24)
+def test_response_that_is_too_long_fails_with_the_certificate_id(
     aws: World, here: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -399,9 +415,8 @@ def test_row_24_an_answer_too_long_fails_with_the_real_id(
     assert not aws.api.ids
 
 
-def test_row_13_a_create_that_fails_before_generate_is_rolled_back(
-    aws: World, here: InProcess
-) -> None:
+@pytest.mark.failure_mode(13)
+def test_create_that_fails_before_generate_is_rolled_back(aws: World, here: InProcess) -> None:
     theirs = _fill(aws, 2)
     aws.api.script(Fault("POST", "/clientcertificates", fakes.error(400, "BadRequestException")))
     event = aws.event("Create")
@@ -411,7 +426,8 @@ def test_row_13_a_create_that_fails_before_generate_is_rolled_back(
     assert aws.api.ids == theirs
 
 
-def test_row_13_a_create_that_fails_after_generate_is_rolled_back(
+@pytest.mark.failure_mode(13)
+def test_create_that_fails_after_generate_is_rolled_back(
     aws: World, here: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_certificates, "_issue", lambda: ("", "key", datetime.now(UTC)))
@@ -424,7 +440,7 @@ def test_row_13_a_create_that_fails_after_generate_is_rolled_back(
     assert not aws.api.ids
 
 
-def test_a_stack_with_two_certificates_keeps_them_apart(
+def test_two_resources_of_a_stack_have_separate_certificates(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     one, first = created(aws, here, LogicalResourceId="One")
@@ -436,7 +452,7 @@ def test_a_stack_with_two_certificates_keeps_them_apart(
     assert not aws.api.ids
 
 
-def test_the_same_request_id_in_another_stack_is_another_request(
+def test_same_request_id_in_another_stack_is_another_request(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     event, mine = created(aws, here)
@@ -451,7 +467,8 @@ def test_the_same_request_id_in_another_stack_is_another_request(
     assert len(aws.api.ids) == 3
 
 
-def test_the_oldest_twin_is_adopted_so_that_redeliveries_agree(
+@pytest.mark.failure_mode(3)
+def test_redeliveries_return_the_oldest_certificate(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     event = aws.event("Create")
@@ -463,7 +480,7 @@ def test_the_oldest_twin_is_adopted_so_that_redeliveries_agree(
     assert [answer["PhysicalResourceId"] for answer in answers_to(aws, event)] == [ids[2]] * 2
 
 
-def test_a_list_that_tells_no_pem_is_no_hindrance_to_adoption(aws: World, here: InProcess) -> None:
+def test_finds_a_certificate_in_a_list_without_pems(aws: World, here: InProcess) -> None:
     event = aws.event("Create")
     here.invoke(event)
     id = succeeded(aws, event)
@@ -477,7 +494,7 @@ def test_a_list_that_tells_no_pem_is_no_hindrance_to_adoption(aws: World, here: 
     assert aws.api.count("POST") == 1
 
 
-def test_get_tags_that_names_none_means_none(aws: World, here: InProcess) -> None:
+def test_get_tags_response_without_tags_means_no_tags(aws: World, here: InProcess) -> None:
     """For a certificate without tags the real answer may well lack the member."""
     aws.api.api.tags_in_list = False
     _fill(aws, 2)
@@ -485,7 +502,7 @@ def test_get_tags_that_names_none_means_none(aws: World, here: InProcess) -> Non
     created(aws, here)
 
 
-def test_ids_from_the_wire_are_never_trusted_as_attributes_without_dates(
+def test_rereads_a_certificate_whose_generate_response_has_only_an_id(
     aws: World, here: InProcess
 ) -> None:
     """An answer with an ID and nothing else: read again, and not made again."""

@@ -23,7 +23,7 @@ from tests.fault.quick_handler import InProcess
 LIST = "GET /clientcertificates"
 
 
-def test_the_happy_path_is_one_list_and_one_delete(aws: World, here: InProcess) -> None:
+def test_delete_in_process_makes_one_list_and_one_delete_call(aws: World, here: InProcess) -> None:
     event, id = created(aws, here)
     del aws.api.calls[:]
     deleted(aws, here, event)
@@ -31,7 +31,8 @@ def test_the_happy_path_is_one_list_and_one_delete(aws: World, here: InProcess) 
     assert not aws.api.ids
 
 
-def test_row_06_a_delete_while_the_create_still_runs_leaves_nothing(aws: World) -> None:
+@pytest.mark.failure_mode(6)
+def test_delete_during_the_create_leaves_nothing(aws: World) -> None:
     """The Create has generated and hangs in its answer; CloudFormation cancels and deletes."""
     event = aws.event("Create")
     answering, go_on = threading.Event(), threading.Event()
@@ -52,10 +53,11 @@ def test_row_06_a_delete_while_the_create_still_runs_leaves_nothing(aws: World) 
     assert not aws.api.ids, "the answer that was late made nothing anew"
 
 
+@pytest.mark.failure_mode(6)
 @pytest.mark.parametrize(
     "invented", ["Stack-Certificate4E7ABB08-1PQ2XYZ", "Stack_Certificate4E7ABB08_AB12CD34"]
 )
-def test_row_06_a_delete_with_an_invented_id_rather_leaves_a_tagged_certificate(
+def test_delete_with_a_generated_physical_id_keeps_the_tagged_certificate(
     aws: World, here: InProcess, tags_told: bool, invented: str
 ) -> None:
     """It may be the Delete of a replaced resource: by stack and logical ID it would hit the new."""
@@ -67,7 +69,8 @@ def test_row_06_a_delete_with_an_invented_id_rather_leaves_a_tagged_certificate(
     assert tags_of(event).items() <= aws.api.api.certificates[id].tags.items()
 
 
-def test_row_06_a_delete_with_the_requests_own_placeholder_sweeps_it(
+@pytest.mark.failure_mode(6)
+def test_delete_by_request_id_removes_what_the_request_created(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     event, other = aws.event("Create"), aws.event("Create")
@@ -87,7 +90,8 @@ def _waits(here: InProcess, at_least: float) -> bool:
     return sum(here.clock.slept) >= at_least
 
 
-def test_row_10_a_delete_waits_for_the_stage_to_let_go(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(10)
+def test_delete_waits_until_no_stage_uses_the_certificate(aws: World, here: InProcess) -> None:
     event, id = created(aws, here)
     aws.api.stages = {"api1": {"prod": id}}
     aws.api.script(
@@ -106,9 +110,8 @@ def test_row_10_a_delete_waits_for_the_stage_to_let_go(aws: World, here: InProce
     assert _waits(here, 5)
 
 
-def test_row_10_a_stage_that_keeps_the_certificate_is_named_before_the_deadline(
-    aws: World, here: InProcess
-) -> None:
+@pytest.mark.failure_mode(10)
+def test_delete_names_the_stages_that_use_the_certificate(aws: World, here: InProcess) -> None:
     event, id = created(aws, here)
     aws.api.stages = {"api1": {"prod": id, "test": "other1"}, "api2": {"v1": id}, "api3": {}}
     delete = delete_of(aws, event)
@@ -128,8 +131,9 @@ def test_row_10_a_stage_that_keeps_the_certificate_is_named_before_the_deadline(
     assert not aws.api.ids
 
 
+@pytest.mark.failure_mode(10)
 @pytest.mark.parametrize("path", ["/restapis", "/restapis/\\w+/stages"])
-def test_row_10_without_the_permission_to_read_stages_the_reason_says_so(
+def test_reason_names_the_missing_permission_to_read_stages(
     aws: World, here: InProcess, path: str
 ) -> None:
     event, id = created(aws, here)
@@ -143,9 +147,8 @@ def test_row_10_without_the_permission_to_read_stages_the_reason_says_so(
     assert aws.api.count("GET", path) == 1
 
 
-def test_row_10_the_stages_are_read_in_a_bounded_number_of_calls(
-    aws: World, here: InProcess
-) -> None:
+@pytest.mark.failure_mode(10)
+def test_reads_stages_in_a_bounded_number_of_calls(aws: World, here: InProcess) -> None:
     event, id = created(aws, here)
     aws.api.stages = {f"api{number:03d}": {"prod": "none"} for number in range(150)}
     aws.api.stages["api000"] = {"prod": id}
@@ -157,7 +160,8 @@ def test_row_10_the_stages_are_read_in_a_bounded_number_of_calls(
     assert aws.api.count("GET", "/restapis.*") <= 50
 
 
-def test_row_10_a_refusal_for_another_reason_is_told_as_such(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(10)
+def test_reason_quotes_another_cause_of_a_rejected_delete(aws: World, here: InProcess) -> None:
     event, id = created(aws, here)
     refusal = fakes.error(400, "BadRequestException", "the moon is full")
     aws.api.script(Fault("DELETE", ".*", refusal, times=999))
@@ -168,8 +172,9 @@ def test_row_10_a_refusal_for_another_reason_is_told_as_such(aws: World, here: I
     assert "the moon is full" in reason
 
 
+@pytest.mark.failure_mode(10)
 @pytest.mark.parametrize("page_size", [500, 60])
-def test_apis_on_all_pages_are_counted(aws: World, here: InProcess, page_size: int) -> None:
+def test_reason_counts_the_apis_on_all_pages(aws: World, here: InProcess, page_size: int) -> None:
     """The certificate is used by none that was read, so the Reason does not say "in use by"."""
     event, id = created(aws, here)
     aws.api.page_size = page_size
@@ -183,7 +188,8 @@ def test_apis_on_all_pages_are_counted(aws: World, here: InProcess, page_size: i
     assert aws.api.count("GET", "/restapis.*") <= 50
 
 
-def test_stage_of_a_websocket_api_is_named(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(10)
+def test_delete_names_the_stage_of_a_websocket_api(aws: World, here: InProcess) -> None:
     event, id = created(aws, here)
     aws.api.websocket_stages = {"socket1": {"live": id, "idle": "none"}}
     delete = delete_of(aws, event)
@@ -195,10 +201,9 @@ def test_stage_of_a_websocket_api_is_named(aws: World, here: InProcess) -> None:
     deleted(aws, here, event)
 
 
+@pytest.mark.failure_mode(10)
 @pytest.mark.parametrize("path", ["/v2/apis", "/v2/apis/\\w+/stages"])
-def test_stages_that_were_read_are_named_without_those_that_could_not_be(
-    aws: World, here: InProcess, path: str
-) -> None:
+def test_reason_names_stages_that_could_be_read(aws: World, here: InProcess, path: str) -> None:
     event, id = created(aws, here)
     aws.api.stages = {"api1": {"prod": id}}
     aws.api.websocket_stages = {"socket1": {"live": id}}
@@ -211,7 +216,8 @@ def test_stages_that_were_read_are_named_without_those_that_could_not_be(
     assert aws.api.count("GET", path) == 1
 
 
-def test_delete_gets_a_certificate_that_the_list_does_not_show_yet(
+@pytest.mark.failure_mode(11)
+def test_delete_gets_a_certificate_missing_from_the_list(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     event, _ = created(aws, here)
@@ -221,7 +227,8 @@ def test_delete_gets_a_certificate_that_the_list_does_not_show_yet(
     assert not aws.api.ids
 
 
-def test_row_11_a_certificate_that_is_gone_is_deleted(
+@pytest.mark.failure_mode(11)
+def test_delete_of_a_missing_certificate_succeeds(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     event, id = created(aws, here)
@@ -231,7 +238,8 @@ def test_row_11_a_certificate_that_is_gone_is_deleted(
     assert aws.api.count("DELETE") == 0
 
 
-def test_row_11_a_certificate_that_goes_between_look_and_delete_is_deleted(
+@pytest.mark.failure_mode(11)
+def test_delete_succeeds_when_the_certificate_disappears_meanwhile(
     aws: World, here: InProcess
 ) -> None:
     event, _ = created(aws, here)
@@ -242,7 +250,7 @@ def test_row_11_a_certificate_that_goes_between_look_and_delete_is_deleted(
 
 @pytest.mark.parametrize("response", [fakes.SERVER_ERROR, None], ids=["500", "reset"])
 @pytest.mark.parametrize("commit", [True, False], ids=["committed", "not-committed"])
-def test_an_ambiguous_delete_is_sent_again(
+def test_retries_an_ambiguous_delete(
     aws: World, here: InProcess, response: fakes.Response | None, commit: bool
 ) -> None:
     event, id = created(aws, here)
@@ -252,6 +260,7 @@ def test_an_ambiguous_delete_is_sent_again(
     assert not aws.api.ids
 
 
+@pytest.mark.failure_mode(12)
 @pytest.mark.parametrize(
     "physical_id",
     [
@@ -282,9 +291,7 @@ def test_an_ambiguous_delete_is_sent_again(
         {"a": 1},
     ],
 )
-def test_row_12_a_physical_id_that_is_none_hits_no_certificate(
-    aws: World, here: InProcess, physical_id: Any
-) -> None:
+def test_delete_ignores_invalid_physical_ids(aws: World, here: InProcess, physical_id: Any) -> None:
     theirs = aws.api.api.generate("theirs", {})
     aws.api.api.certificates["abc123"] = theirs
     before = aws.api.ids
@@ -295,15 +302,17 @@ def test_row_12_a_physical_id_that_is_none_hits_no_certificate(
     assert aws.api.ids == before
 
 
-def test_row_12_a_delete_without_a_physical_id_is_answered(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(12)
+def test_delete_without_a_physical_id_succeeds(aws: World, here: InProcess) -> None:
     event = aws.event("Delete")
     here.invoke(event)
     assert succeeded(aws, event) == placeholder(event)
     assert set(aws.api.calls) <= {LIST}
 
 
+@pytest.mark.failure_mode(12)
 @pytest.mark.parametrize("request_id", ["", "*", "x' OR 1", "7d3e9c1a-unheard-of"])
-def test_row_12_a_placeholder_of_an_unknown_request_sweeps_nothing(
+def test_delete_by_an_unknown_request_id_deletes_nothing(
     aws: World, here: InProcess, tags_told: bool, request_id: str
 ) -> None:
     created(aws, here)
@@ -316,7 +325,7 @@ def test_row_12_a_placeholder_of_an_unknown_request_sweeps_nothing(
     assert aws.api.ids == before
 
 
-def test_a_delete_never_touches_another_stacks_certificate(
+def test_delete_keeps_the_certificate_of_another_stack(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     event, id = created(aws, here)
@@ -331,7 +340,8 @@ def test_a_delete_never_touches_another_stacks_certificate(
     assert aws.api.count("DELETE") == 0
 
 
-def test_row_13_a_create_that_knows_nothing_is_swept_by_its_rollback(
+@pytest.mark.failure_mode(13)
+def test_rollback_deletes_a_certificate_that_the_create_never_saw(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     """Generated, yet every answer lost: the Delete finds by tag what the Create never saw."""
@@ -347,7 +357,8 @@ def test_row_13_a_create_that_knows_nothing_is_swept_by_its_rollback(
     assert not aws.api.ids
 
 
-def test_row_32_after_a_replacement_the_delete_of_the_old_leaves_the_new(
+@pytest.mark.failure_mode(32)
+def test_delete_after_a_replacement_keeps_the_new_certificate(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     event, old = created(aws, here)
@@ -362,7 +373,8 @@ def test_row_32_after_a_replacement_the_delete_of_the_old_leaves_the_new(
     assert aws.api.ids == {new}
 
 
-def test_row_32_a_create_that_replaces_another_of_the_same_logical_id_survives_its_delete(
+@pytest.mark.failure_mode(32)
+def test_delete_keeps_a_newer_certificate_of_the_same_logical_id(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     first, old = created(aws, here)
@@ -373,9 +385,7 @@ def test_row_32_a_create_that_replaces_another_of_the_same_logical_id_survives_i
     assert aws.api.ids == {new}
 
 
-def test_a_delete_works_after_the_response_url_of_the_create_has_expired(
-    aws: World, here: InProcess
-) -> None:
+def test_delete_works_with_an_expired_response_url(aws: World, here: InProcess) -> None:
     event, _ = created(aws, here)
     deleted(aws, here, event)
     late = aws.event(
@@ -387,7 +397,7 @@ def test_a_delete_works_after_the_response_url_of_the_create_has_expired(
     succeeded(aws, late)
 
 
-def test_the_same_delete_twice_gets_the_same_answer(aws: World, here: InProcess) -> None:
+def test_repeated_delete_gets_the_same_response(aws: World, here: InProcess) -> None:
     event, _ = created(aws, here)
     delete = delete_of(aws, event)
     here.invoke(delete)

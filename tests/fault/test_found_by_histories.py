@@ -53,18 +53,14 @@ def answered(handler: Handler, **overrides: Any) -> tuple[dict[str, Any], list[C
     "name", ["RequestType", "StackId", "RequestId", "LogicalResourceId", "PhysicalResourceId"]
 )
 @pytest.mark.parametrize("value", ["d" * 20_000, "💥" * 600, '"' * 2_000, {"a": "\x00" * 5_000}])
-def test_what_is_too_long_to_be_told_is_answered_failed_within_4096_bytes(
-    handler: Handler, name: str, value: Any
-) -> None:
+def test_oversized_fields_fail_within_4096_bytes(handler: Handler, name: str, value: Any) -> None:
     answer, calls = answered(handler, **{name: value})
     assert answer["Status"] == "FAILED"
     assert calls == []
 
 
 @pytest.mark.parametrize("name", ["StackId", "RequestId", "LogicalResourceId"])
-def test_an_update_that_could_make_a_certificate_has_ids_that_tags_can_hold(
-    handler: Handler, name: str
-) -> None:
+def test_update_fails_when_its_ids_are_invalid_in_tags(handler: Handler, name: str) -> None:
     answer, calls = answered(
         handler, RequestType="Update", PhysicalResourceId="gone42", **{name: "größer"}
     )

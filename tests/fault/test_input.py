@@ -33,9 +33,10 @@ BAD_TAGS = {
 }
 
 
+@pytest.mark.failure_mode(19)
 @pytest.mark.parametrize("tags", BAD_TAGS.values(), ids=BAD_TAGS)
 @pytest.mark.parametrize("kind", ["Create", "Update"])
-def test_row_19_bad_tags_fail_before_any_call(
+def test_invalid_tags_fail_before_any_call(
     aws: World, here: InProcess, tags: dict[str, str], kind: str
 ) -> None:
     event = aws.event(kind, ResourceProperties=properties(Tags=tag_list(**tags)))
@@ -47,12 +48,14 @@ def test_row_19_bad_tags_fail_before_any_call(
     assert not aws.api.calls
 
 
+@pytest.mark.failure_mode(19)
 @pytest.mark.parametrize("tags", BAD_TAGS.values(), ids=BAD_TAGS)
-def test_row_19_bad_tags_that_are_known_at_synth_fail_there(tags: dict[str, str]) -> None:
+def test_invalid_tags_fail_at_synth(tags: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="tag"):
         ClientCertificate(cdk.Stack(), "Certificate", tags=tags)
 
 
+@pytest.mark.failure_mode(19)
 @pytest.mark.parametrize(
     "tags",
     [
@@ -63,9 +66,7 @@ def test_row_19_bad_tags_that_are_known_at_synth_fail_there(tags: dict[str, str]
         {"team-aws:": "x"},
     ],
 )
-def test_row_19_tags_at_the_limits_are_good(
-    aws: World, here: InProcess, tags: dict[str, str]
-) -> None:
+def test_accepts_tags_at_the_limits(aws: World, here: InProcess, tags: dict[str, str]) -> None:
     _, id = created(aws, here, ResourceProperties=properties(Tags=tag_list(**tags)))
     assert tags.items() <= aws.api.api.certificates[id].tags.items()
 
@@ -88,9 +89,8 @@ BAD_PROPERTIES: dict[str, Any] = {
 }
 
 
-def test_row_20_a_tag_whose_value_cloudformation_removed_is_omitted(
-    aws: World, here: InProcess
-) -> None:
+@pytest.mark.failure_mode(20)
+def test_omits_a_tag_without_a_value(aws: World, here: InProcess) -> None:
     """`AWS::NoValue` as a tag's Value leaves the Key alone."""
     bare = properties(Tags=[{"Key": "team"}, {"Key": "stage", "Value": "prod"}])
     _, id = created(aws, here, ResourceProperties=bare)
@@ -98,8 +98,9 @@ def test_row_20_a_tag_whose_value_cloudformation_removed_is_omitted(
     assert {key for key in tags if not key.startswith("client-certificate:")} == {"stage"}
 
 
+@pytest.mark.failure_mode(20)
 @pytest.mark.parametrize("bad", BAD_PROPERTIES.values(), ids=BAD_PROPERTIES)
-def test_row_20_a_create_is_strict(aws: World, here: InProcess, bad: Any) -> None:
+def test_create_rejects_invalid_properties(aws: World, here: InProcess, bad: Any) -> None:
     event = aws.event("Create", ResourceProperties=bad)
     assert here.invoke(event).ended == "returned"
     id, reason = failed(aws, event)
@@ -108,8 +109,9 @@ def test_row_20_a_create_is_strict(aws: World, here: InProcess, bad: Any) -> Non
     assert not aws.api.calls
 
 
+@pytest.mark.failure_mode(20)
 @pytest.mark.parametrize("bad", BAD_PROPERTIES.values(), ids=BAD_PROPERTIES)
-def test_row_20_a_delete_is_forgiving(aws: World, here: InProcess, bad: Any) -> None:
+def test_delete_ignores_invalid_properties(aws: World, here: InProcess, bad: Any) -> None:
     _, id = created(aws, here)
     delete = aws.event("Delete", PhysicalResourceId=id, ResourceProperties=bad)
     here.invoke(delete)
@@ -117,8 +119,9 @@ def test_row_20_a_delete_is_forgiving(aws: World, here: InProcess, bad: Any) -> 
     assert not aws.api.ids
 
 
+@pytest.mark.failure_mode(20)
 @pytest.mark.parametrize("bad", BAD_PROPERTIES.values(), ids=BAD_PROPERTIES)
-def test_row_20_a_rollback_from_them_is_forgiving(aws: World, here: InProcess, bad: Any) -> None:
+def test_rollback_ignores_invalid_old_properties(aws: World, here: InProcess, bad: Any) -> None:
     event, id = created(aws, here)
     rollback = aws.event(
         "Update",
@@ -131,7 +134,8 @@ def test_row_20_a_rollback_from_them_is_forgiving(aws: World, here: InProcess, b
     assert aws.api.ids == {id}
 
 
-def test_row_20_an_update_bears_what_another_version_knew(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(20)
+def test_update_ignores_unknown_properties(aws: World, here: InProcess) -> None:
     _, id = created(aws, here)
     update = aws.event(
         "Update", PhysicalResourceId=id, ResourceProperties=properties(Rotation="true")
@@ -140,10 +144,9 @@ def test_row_20_an_update_bears_what_another_version_knew(aws: World, here: InPr
     assert succeeded(aws, update) == id
 
 
+@pytest.mark.failure_mode(20)
 @pytest.mark.parametrize("missing", [{}, None, properties(ServiceTimeout="1200")])
-def test_row_20_a_create_without_properties_is_a_plain_certificate(
-    aws: World, here: InProcess, missing: Any
-) -> None:
+def test_create_without_properties_succeeds(aws: World, here: InProcess, missing: Any) -> None:
     event = aws.event("Create", ResourceProperties=missing)
     if missing is None:
         del event["ResourceProperties"]
@@ -151,17 +154,17 @@ def test_row_20_a_create_without_properties_is_a_plain_certificate(
     assert aws.api.ids == {succeeded(aws, event)}
 
 
-def test_row_20_stringified_values_are_texts(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(20)
+def test_stringified_values_are_strings(aws: World, here: InProcess) -> None:
     stringified = properties(Description="true", Tags=[{"Key": "7", "Value": "false"}])
     _, id = created(aws, here, ResourceProperties=stringified)
     made = aws.api.api.certificates[id]
     assert (made.description, made.tags["7"]) == ("true", "false")
 
 
+@pytest.mark.failure_mode(21)
 @pytest.mark.parametrize("kind", [None, "", "create", "Read", 5, ["Create"], {}, "💥" * 2000])
-def test_row_21_an_unknown_request_type_is_answered_failed(
-    aws: World, here: InProcess, kind: Any
-) -> None:
+def test_unknown_request_type_fails(aws: World, here: InProcess, kind: Any) -> None:
     event = {**aws.event("Create", PhysicalResourceId="abc123"), "RequestType": kind}
     assert here.invoke(event).ended == "returned"
     id, reason = failed(aws, event)
@@ -170,10 +173,11 @@ def test_row_21_an_unknown_request_type_is_answered_failed(
     assert not aws.api.calls
 
 
+@pytest.mark.failure_mode(21)
 @pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
 @pytest.mark.parametrize("name", ["StackId", "RequestId", "LogicalResourceId", "RequestType"])
 @pytest.mark.parametrize("value", ["absent", None, "", 5, ["x"], {"a": 1}])
-def test_row_21_a_broken_envelope_is_answered_failed(
+def test_invalid_envelope_fails(
     aws: World, here: InProcess, kind: str, name: str, value: Any
 ) -> None:
     event = {**aws.event(kind, PhysicalResourceId="abc123"), name: value}
@@ -187,6 +191,7 @@ def test_row_21_a_broken_envelope_is_answered_failed(
     assert not aws.api.calls
 
 
+@pytest.mark.failure_mode(21)
 @pytest.mark.parametrize(
     "event",
     [
@@ -210,7 +215,7 @@ def test_row_21_a_broken_envelope_is_answered_failed(
         {"RequestType": "Create", "ResponseURL": "https://ümlaut.example/x"},
     ],
 )
-def test_row_21_what_cannot_be_answered_raises_and_calls_nothing(
+def test_event_without_a_usable_response_url_raises(
     aws: World, here: InProcess, event: Any
 ) -> None:
     assert here.invoke(event).ended.startswith("raised UnanswerableError: ")
@@ -220,7 +225,7 @@ def test_row_21_what_cannot_be_answered_raises_and_calls_nothing(
 
 @pytest.mark.parametrize("value", ["a b", "*", "💥", "\ud800", "x" * 257, "a\nb", "../.."])
 @pytest.mark.parametrize("name", ["RequestId", "StackId", "LogicalResourceId"])
-def test_odd_identifiers_are_used_as_they_are_or_refused(
+def test_unusual_identifiers_are_used_unchanged_or_rejected(
     aws: World, here: InProcess, name: str, value: str
 ) -> None:
     event = aws.event("Create", **{name: value})
@@ -237,9 +242,7 @@ def test_odd_identifiers_are_used_as_they_are_or_refused(
     assert not aws.api.ids
 
 
-def test_a_reason_keeps_its_beginning_however_long_the_value_is(
-    aws: World, here: InProcess
-) -> None:
+def test_long_reason_keeps_its_beginning(aws: World, here: InProcess) -> None:
     event = aws.event("Create", ResourceProperties=properties(Tags=tag_list(k="💥" * 5000)))
     here.invoke(event)
     _, reason = failed(aws, event)

@@ -267,7 +267,7 @@ def account(server: Account) -> Account:
     return server
 
 
-def test_the_role_may_do_this_and_write_its_own_log_streams_and_nothing_else(
+def test_role_has_only_the_permissions_it_needs(
     template: dict[str, Any],
 ) -> None:
     (log_group,) = (
@@ -283,7 +283,9 @@ def test_the_role_may_do_this_and_write_its_own_log_streams_and_nothing_else(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_the_policy_suffices_to(operation: str, account: Account, template: dict[str, Any]) -> None:
+def test_policy_is_sufficient_to(
+    operation: str, account: Account, template: dict[str, Any]
+) -> None:
     account.may([pair for pair in pairs(template) if pair[0].startswith("apigateway:")])
     answer = OPERATIONS[operation](account)
     if operation == "delete in use":
@@ -296,7 +298,7 @@ def test_the_policy_suffices_to(operation: str, account: Account, template: dict
 @pytest.mark.parametrize(
     "pair", NEEDED_BY, ids=lambda pair: f"{pair[0]} on {pair[1].removeprefix(ROOT)}"
 )
-def test_the_policy_is_necessary_down_to(pair: Pair, account: Account) -> None:
+def test_policy_needs(pair: Pair, account: Account) -> None:
     account.may([other for other in NEEDED_BY if other != pair])
     operation = NEEDED_BY[pair]
     answer = OPERATIONS[operation](account)
@@ -310,7 +312,7 @@ def test_the_policy_is_necessary_down_to(pair: Pair, account: Account) -> None:
         assert "the stages could not all be read" in answer["Reason"]
 
 
-def test_security_md_tells_each_pair_and_no_other() -> None:
+def test_security_md_lists_exactly_the_policy() -> None:
     document = (Path(__file__).parents[2] / "SECURITY.md").read_text()
     rows = re.findall(r"^\| `(\S+)` \| `/(\S+)` \|", document, re.MULTILINE)
     told = [

@@ -33,7 +33,8 @@ def _throttled(retry_after: str) -> Response:
     return Response(429, {**response.headers, "Retry-After": retry_after}, response.body)
 
 
-def test_row_07_a_throttled_call_waits_as_told(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(7)
+def test_throttled_call_waits_as_retry_after_says(aws: World, here: InProcess) -> None:
     aws.api.script(
         *(Fault("POST", ".*", _throttled(seconds)) for seconds in ("3", "5", "7", "11")),
     )
@@ -45,7 +46,8 @@ def test_row_07_a_throttled_call_waits_as_told(aws: World, here: InProcess) -> N
     assert [pause >= told for pause, told in zip(pauses, (3, 5, 7, 11), strict=True)] == [True] * 4
 
 
-def test_row_07_pauses_have_chance_in_them(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(7)
+def test_delays_between_throttled_calls_have_jitter(aws: World, here: InProcess) -> None:
     """All that were throttled together would come back together."""
     aws.api.script(Fault("POST", ".*", _throttled("1"), times=5))
     here.invoke(aws.event("Create"))
@@ -53,8 +55,9 @@ def test_row_07_pauses_have_chance_in_them(aws: World, here: InProcess) -> None:
     assert len(pauses) == len(set(pauses)) == 5
 
 
+@pytest.mark.failure_mode(7)
 @pytest.mark.parametrize("call", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-def test_row_07_every_call_bears_being_throttled(
+def test_retries_every_throttled_call(
     aws: World, here: InProcess, tags_told: bool, call: str
 ) -> None:
     aws.api.script(Fault(call, ".*", _throttled("2"), times=3))
@@ -73,8 +76,9 @@ def test_row_07_every_call_bears_being_throttled(
     assert not aws.api.faults[0].times
 
 
+@pytest.mark.failure_mode(7)
 @pytest.mark.parametrize("retry_after", ["1", "3600", "1e400", "-5", "soon", "nan"])
-def test_row_07_throttled_for_good_is_failed_before_the_deadline(
+def test_permanent_throttling_fails_before_the_deadline(
     aws: World, here: InProcess, retry_after: str
 ) -> None:
     aws.api.script(Fault("POST", ".*", _throttled(retry_after), times=10**6))
@@ -88,7 +92,8 @@ def test_row_07_throttled_for_good_is_failed_before_the_deadline(
     assert "10 requests/s" in reason
 
 
-def test_row_08_a_full_quota_is_failed_soon_and_named(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(8)
+def test_full_quota_fails_quickly_and_is_named(aws: World, here: InProcess) -> None:
     aws.api.api.quota = 0
     event = aws.event("Create")
     started = here.clock.monotonic()
@@ -102,14 +107,16 @@ def test_row_08_a_full_quota_is_failed_soon_and_named(aws: World, here: InProces
     deleted(aws, here, event)
 
 
-def test_row_08_a_quota_that_gets_room_is_no_failure(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(8)
+def test_retries_while_the_quota_is_full(aws: World, here: InProcess) -> None:
     """Another stack's Delete may be on its way."""
     aws.api.script(Fault("POST", ".*", fakes.QUOTA_FULL, times=2))
     created(aws, here)
 
 
+@pytest.mark.failure_mode(9)
 @pytest.mark.parametrize("call", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-def test_row_09_a_conflict_passes_on_any_call(aws: World, here: InProcess, call: str) -> None:
+def test_retries_every_call_that_conflicts(aws: World, here: InProcess, call: str) -> None:
     aws.api.script(Fault(call, ".*", fakes.CONFLICT, times=3))
     event, id = created(aws, here)
     update = aws.event(
@@ -125,7 +132,8 @@ def test_row_09_a_conflict_passes_on_any_call(aws: World, here: InProcess, call:
     assert aws.api.count("POST") == 1 + 3 * (call == "POST")
 
 
-def test_row_09_a_conflict_for_good_is_bounded(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(9)
+def test_retries_of_a_permanent_conflict_are_bounded(aws: World, here: InProcess) -> None:
     aws.api.script(Fault("POST", ".*", fakes.CONFLICT, times=10**6))
     event = aws.event("Create")
     started = here.clock.monotonic()
@@ -136,9 +144,10 @@ def test_row_09_a_conflict_for_good_is_bounded(aws: World, here: InProcess) -> N
     assert aws.api.count("POST") < 100
 
 
+@pytest.mark.failure_mode(27)
 @pytest.mark.parametrize("denial", [fakes.DENIED, fakes.UNAUTHORIZED], ids=["403", "401"])
 @pytest.mark.parametrize("call", ["GET", "POST"])
-def test_row_27_denied_while_iam_propagates_is_borne(
+def test_retries_access_denied_while_iam_propagates(
     aws: World, here: InProcess, call: str, denial: Response
 ) -> None:
     granted = here.clock.monotonic() + 30
@@ -167,11 +176,12 @@ ACTIONS = {
 }
 
 
+@pytest.mark.failure_mode(28)
 @pytest.mark.parametrize("denial", [fakes.DENIED, fakes.UNAUTHORIZED], ids=["403", "401"])
 @pytest.mark.parametrize(
     ("kind", "method", "path", "verb", "resource"), ACTIONS.values(), ids=ACTIONS
 )
-def test_row_28_denied_for_good_names_action_and_resource(
+def test_permanent_access_denied_names_action_and_resource(
     aws: World,
     here: InProcess,
     kind: str,
@@ -202,8 +212,9 @@ def test_row_28_denied_for_good_names_action_and_resource(
     assert json.loads(denial.body)["message"] in reason
 
 
+@pytest.mark.failure_mode(33)
 @pytest.mark.parametrize("tags_in_list", [True, False])
-def test_row_33_sixty_creates_at_once_all_succeed(
+def test_sixty_concurrent_creates_all_succeed(
     aws: World, here: InProcess, tags_in_list: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """120 calls against 10 a second, four seconds of which others spent; time runs tenfold."""
@@ -246,7 +257,7 @@ def test_row_33_sixty_creates_at_once_all_succeed(
 
 
 @pytest.mark.parametrize("code", ["ExpiredTokenException", "UnrecognizedClientException"])
-def test_refused_credentials_are_not_a_question_of_permissions(
+def test_rejected_credentials_are_not_reported_as_missing_permissions(
     aws: World, here: InProcess, code: str
 ) -> None:
     aws.api.script(Fault("GET", ".*", fakes.error(403, code), times=10**6))
@@ -259,9 +270,7 @@ def test_refused_credentials_are_not_a_question_of_permissions(
     assert "role needs" not in reason
 
 
-def test_a_server_error_that_lasts_is_tried_for_a_while_and_then_told(
-    aws: World, here: InProcess
-) -> None:
+def test_permanent_server_error_is_retried_then_named(aws: World, here: InProcess) -> None:
     event, id = created(aws, here)
     aws.api.script(Fault("DELETE", ".*", fakes.UNAVAILABLE, times=10**6))
     delete = delete_of(aws, event)

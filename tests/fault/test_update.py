@@ -41,7 +41,8 @@ OLD = properties(Description="old", Tags=tag_list(team="edge", stage="one", gone
 NEW = properties(Description="new", Tags=tag_list(team="edge", stage="two", added="now"))
 
 
-def test_row_14_a_certificate_deleted_by_hand_is_made_anew(
+@pytest.mark.failure_mode(14)
+def test_update_replaces_a_certificate_deleted_by_hand(
     aws: World, here: InProcess, tags_told: bool
 ) -> None:
     event, id = created(aws, here, ResourceProperties=OLD)
@@ -57,7 +58,8 @@ def test_row_14_a_certificate_deleted_by_hand_is_made_anew(
     assert not aws.api.ids
 
 
-def test_row_14_the_update_that_made_it_anew_makes_one_however_often_it_is_delivered(
+@pytest.mark.failure_mode(14)
+def test_repeated_update_replaces_a_missing_certificate_once(
     aws: World,
 ) -> None:
     first = aws.function()
@@ -71,7 +73,8 @@ def test_row_14_the_update_that_made_it_anew_makes_one_however_often_it_is_deliv
     assert aws.api.ids == {succeeded(aws, update)}
 
 
-def test_row_14_the_rollback_after_it_never_wedges_the_stack(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(14)
+def test_rollback_after_a_failed_replacement_succeeds(aws: World, here: InProcess) -> None:
     event, id = created(aws, here, ResourceProperties=OLD)
     del aws.api.api.certificates[id]
     update = _update(aws, id, OLD, NEW)
@@ -86,8 +89,9 @@ def test_row_14_the_rollback_after_it_never_wedges_the_stack(aws: World, here: I
     assert aws.api.ids == {new}
 
 
+@pytest.mark.failure_mode(14)
 @pytest.mark.parametrize("id", ["request:1234", "Stack_Logical_AB12", "../x", " "])
-def test_row_14_an_update_of_what_was_never_made_makes_it(
+def test_update_with_an_invalid_physical_id_creates_a_certificate(
     aws: World, here: InProcess, id: str
 ) -> None:
     update = _update(aws, id, OLD, NEW)
@@ -96,6 +100,7 @@ def test_row_14_an_update_of_what_was_never_made_makes_it(
     assert set(aws.api.calls) == {"GET /clientcertificates", "POST /clientcertificates"}
 
 
+@pytest.mark.failure_mode(15)
 @pytest.mark.parametrize(
     ("before", "after", "patches", "then"),
     [
@@ -111,7 +116,7 @@ def test_row_14_an_update_of_what_was_never_made_makes_it(
         ({"Description": "old"}, {"Description": "x" * 20000}, 1, None),
     ],
 )
-def test_row_15_a_description_means_what_the_user_expects(
+def test_description_changes_reach_the_certificate(
     aws: World,
     here: InProcess,
     before: dict[str, Any],
@@ -129,17 +134,17 @@ def test_row_15_a_description_means_what_the_user_expects(
     assert _state(aws, id)[0] == (after["Description"] if then is None else then)
 
 
+@pytest.mark.failure_mode(15)
 @pytest.mark.parametrize("description", ["größer 💥", "x" * 20000, "a\ud800b", "\u0000"])
-def test_row_15_a_create_sends_the_description_as_it_is(
+def test_create_sends_the_description_unchanged(
     aws: World, here: InProcess, description: str
 ) -> None:
     _, id = created(aws, here, ResourceProperties=properties(Description=description))
     assert _state(aws, id)[0] == description
 
 
-def test_row_15_a_description_that_api_gateway_refuses_fails_with_its_words(
-    aws: World, here: InProcess
-) -> None:
+@pytest.mark.failure_mode(15)
+def test_reason_quotes_a_rejected_description_error(aws: World, here: InProcess) -> None:
     refusal = fakes.error(400, "BadRequestException", "Description too long")
     aws.api.script(Fault("POST", ".*", refusal))
     event = aws.event("Create", ResourceProperties=properties(Description="x" * 20000))
@@ -151,7 +156,8 @@ def test_row_15_a_description_that_api_gateway_refuses_fails_with_its_words(
     assert aws.api.count("POST") == 1
 
 
-def test_row_16_nothing_changed_is_one_get_and_no_write(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(16)
+def test_update_without_changes_makes_no_write(aws: World, here: InProcess) -> None:
     event, id = created(aws, here)
     del aws.api.calls[:]
     update = _update(aws, id, event["ResourceProperties"], event["ResourceProperties"])
@@ -160,7 +166,8 @@ def test_row_16_nothing_changed_is_one_get_and_no_write(aws: World, here: InProc
     assert aws.api.calls == [f"GET /clientcertificates/{id}"]
 
 
-def test_row_16_only_tags_changed_is_no_patch(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(16)
+def test_update_of_tags_makes_no_patch(aws: World, here: InProcess) -> None:
     event, id = created(aws, here, ResourceProperties=OLD)
     update = _update(aws, id, OLD, {**OLD, "Tags": tag_list(team="edge", stage="two", gone="soon")})
     here.invoke(update)
@@ -169,7 +176,8 @@ def test_row_16_only_tags_changed_is_no_patch(aws: World, here: InProcess) -> No
     assert _state(aws, id) == ("old", {**tags_of(event), "stage": "two"})
 
 
-def test_row_17_the_difference_goes_to_what_is_live_and_own_tags_stay(
+@pytest.mark.failure_mode(17)
+def test_update_changes_only_the_tags_that_the_template_changed(
     aws: World, here: InProcess
 ) -> None:
     event, id = created(aws, here, ResourceProperties=OLD)
@@ -183,7 +191,8 @@ def test_row_17_the_difference_goes_to_what_is_live_and_own_tags_stay(
     assert _state(aws, id) == ("new", {**own, **wanted, "by-hand": "kept"})
 
 
-def test_row_17_all_47_tags_can_be_exchanged_at_once(aws: World, here: InProcess) -> None:
+@pytest.mark.failure_mode(17)
+def test_update_replaces_all_47_tags_at_once(aws: World, here: InProcess) -> None:
     """50 is the limit, own tags included: the old go before the new come."""
     old = properties(Tags=tag_list(**{f"old{n}": "x" for n in range(47)}))
     new = properties(Tags=tag_list(**{f"new{n}": "x" for n in range(47)}))
@@ -195,9 +204,8 @@ def test_row_17_all_47_tags_can_be_exchanged_at_once(aws: World, here: InProcess
     assert "new46" in _state(aws, id)[1]
 
 
-def test_row_17_a_live_certificate_that_tells_no_tags_is_asked_for_them(
-    aws: World, here: InProcess
-) -> None:
+@pytest.mark.failure_mode(17)
+def test_update_gets_tags_missing_from_the_certificate(aws: World, here: InProcess) -> None:
     _, id = created(aws, here, ResourceProperties=OLD)
     document = f'{{"clientCertificateId": "{id}"}}'.encode()
     bare = fakes.Response(200, {}, document)
@@ -208,9 +216,10 @@ def test_row_17_a_live_certificate_that_tells_no_tags_is_asked_for_them(
     assert _state(aws, id)[1]["stage"] == "two"
 
 
+@pytest.mark.failure_mode(18)
 @pytest.mark.parametrize("commit", [True, False], ids=["committed", "not-committed"])
 @pytest.mark.parametrize("call", ["PATCH", "PUT", "DELETE"])
-def test_row_18_an_update_that_fails_half_way_is_rolled_back_exactly(
+def test_rollback_restores_the_certificate_exactly(
     aws: World, here: InProcess, call: str, commit: bool
 ) -> None:
     _, id = created(aws, here, ResourceProperties=OLD)
@@ -226,9 +235,8 @@ def test_row_18_an_update_that_fails_half_way_is_rolled_back_exactly(
     assert _state(aws, id) == before
 
 
-def test_row_18_what_the_update_put_besides_is_taken_off_by_the_rollback(
-    aws: World, here: InProcess
-) -> None:
+@pytest.mark.failure_mode(18)
+def test_rollback_removes_added_description_and_tags(aws: World, here: InProcess) -> None:
     event, id = created(aws, here, ResourceProperties=properties())
     before = _state(aws, id)
     update = _update(aws, id, properties(), NEW)
@@ -242,7 +250,7 @@ def test_row_18_what_the_update_put_besides_is_taken_off_by_the_rollback(
 
 @pytest.mark.parametrize("response", [fakes.SERVER_ERROR, None], ids=["500", "reset"])
 @pytest.mark.parametrize("call", ["GET", "PATCH", "PUT", "DELETE"])
-def test_an_ambiguous_call_of_an_update_is_sent_again(
+def test_retries_an_ambiguous_call_of_an_update(
     aws: World, here: InProcess, call: str, response: fakes.Response | None
 ) -> None:
     event, id = created(aws, here, ResourceProperties=OLD)
