@@ -10,7 +10,7 @@ from bench import contenders
 from bench.contenders import Service
 from bench.measure import Figure, alternate, figure, ratios
 from local_aws.client_certificates import BURST, REQUESTS_PER_SECOND, TokenBucket
-from tests.fault.fakes import Function
+from tests.fault.packaged_function import PackagedFunction
 
 TITLE = "60 Creates at once: as many processes, warm, against the limit of an account"
 ROUNDS = 3
@@ -45,10 +45,10 @@ def run(rounds: int) -> list[Figure]:
 
 
 @contextmanager
-def _functions(service: Service) -> Iterator[list[Function]]:
+def _functions(service: Service) -> Iterator[list[PackagedFunction]]:
     """Warm processes: in Lambda, each would start on a processor of its own."""
     asset = contenders.asset("ours", "lambda_handler")
-    functions = [Function(asset, service.environment) for _ in range(COUNT)]
+    functions = [PackagedFunction(asset, service.environment) for _ in range(COUNT)]
     try:
         for function in functions:
             function.invoke({"ResponseURL": service.world.cloudformation.url()})
@@ -58,22 +58,22 @@ def _functions(service: Service) -> Iterator[list[Function]]:
             function.close()
 
 
-def _create(service: Service, functions: list[Function], throttled: bool) -> float:
+def _create(service: Service, functions: list[PackagedFunction], throttled: bool) -> float:
     world = service.world
     events = [
         world.event("Create", LogicalResourceId=f"Certificate{number}") for number in range(COUNT)
     ]
-    world.cloudformation.answers.clear()
-    world.api.api.certificates.clear()
-    world.api.api.throttled = throttled
-    world.api.api._bucket = TokenBucket()
+    world.cloudformation.responses.clear()
+    world.api_gateway.store.certificates.clear()
+    world.api_gateway.store.throttled = throttled
+    world.api_gateway.store._bucket = TokenBucket()
     started = time.monotonic()
     for function, event in zip(functions, events, strict=True):
         function.start(event)
     for function in functions:
         function.wait()
     wall = time.monotonic() - started
-    statuses = [answer["Status"] for answer in world.cloudformation.answers]
+    statuses = [answer["Status"] for answer in world.cloudformation.responses]
     assert statuses == ["SUCCESS"] * COUNT, statuses
-    assert len(world.api.ids) == COUNT
+    assert len(world.api_gateway.ids) == COUNT
     return wall

@@ -29,7 +29,9 @@ def _count(service: Service, contender: Contender) -> list[Figure]:
         old = {"OldResourceProperties": PROPERTIES}
         former = {"OldResourceProperties": {**PROPERTIES, "Description": "former"}}
         nothing, _ = _calls(service, contender, "Update", identity | old, "Update of nothing")
-        service.world.api.api.certificates[answer["PhysicalResourceId"]].description = "former"
+        service.world.api_gateway.store.certificates[
+            answer["PhysicalResourceId"]
+        ].description = "former"
         description, _ = _calls(
             service, contender, "Update", identity | former, "Update of the description"
         )
@@ -49,9 +51,9 @@ GOALS = {
 def _calls(
     service: Service, contender: Contender, kind: str, overrides: dict[str, Any], title: str
 ) -> tuple[Figure, Any]:
-    service.world.api.calls.clear()
+    service.world.api_gateway.calls.clear()
     _, answer = service.answer(contender, kind, **overrides)
-    count = len(service.world.api.calls)
+    count = len(service.world.api_gateway.calls)
     if contender.name != "ours":
         return Figure(contender.name, title, count, "calls"), answer
     goal = GOALS[title]

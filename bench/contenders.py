@@ -26,7 +26,7 @@ from bench.measure import Cost, end
 from bench.peers import DESCRIPTION, TAG_LIST, TAGS
 from lambda_handler import contract
 from local_aws import client_certificates
-from tests.fault.fakes import World, world
+from tests.fault.environment import Environment, create_environment
 
 PEERS: Final = Path(__file__).parent / "peers"
 _ROOT: Final = PEERS.parents[1]
@@ -196,16 +196,16 @@ def _node(name: str, file: Path, function: str, properties: Mapping[str, Any]) -
 
 
 class Service:
-    """A `World` in which each answer to CloudFormation is seen at once."""
+    """A `Environment` in which each answer to CloudFormation is seen at once."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Environment) -> None:
         self.world = world
         self._answered = _Announced()
-        world.cloudformation.answers = self._answered
+        world.cloudformation.responses = self._answered
         url = world.cloudformation.url()
         self.environment = {
-            **world.environment,
-            "NODE_EXTRA_CA_CERTS": str(world.cloudformation.certificate),
+            **world.variables,
+            "NODE_EXTRA_CA_CERTS": str(world.cloudformation.authority),
             "RESPONSE_PORT": str(urlsplit(url).port),
         }
 
@@ -232,7 +232,7 @@ def service() -> Iterator[Service]:
     with (
         tempfile.TemporaryDirectory() as folder,
         _issued_beforehand(),
-        world(Path(folder), Path(folder)) as made,
+        create_environment(Path(folder), Path(folder)) as made,
     ):
         yield Service(made)
 

@@ -30,7 +30,7 @@ def run(rounds: int) -> list[Figure]:
 
 def _create(service: Service, contender: Contender, fake_lambda: FakeLambda) -> Cost:
     fake_lambda.costs.clear()
-    service.world.api.api.certificates.clear()
+    service.world.api_gateway.store.certificates.clear()
     cost, _ = service.answer(contender, "Create")
     # The Provider's function is a process of its own, that runs while the framework waits.
     return Cost(

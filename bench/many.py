@@ -15,7 +15,7 @@ def run(rounds: int) -> list[Figure]:
     """Calls, time and memory of a cold Create, by the certificates that exist already."""
     figures = []
     with contenders.service() as service:
-        service.world.api.api.quota = 20_000
+        service.world.api_gateway.store.quota = 20_000
         ours = contenders.ours()
         costs = alternate(
             {str(count): partial(_create, service, ours, count) for count in COUNTS},
@@ -24,9 +24,9 @@ def run(rounds: int) -> list[Figure]:
         for count in COUNTS:
             subject = f"{count:,} certificates"
             _fill(service, count)
-            service.world.api.calls.clear()
+            service.world.api_gateway.calls.clear()
             service.answer(ours, "Create")
-            pages = service.world.api.count("GET", "/clientcertificates")
+            pages = service.world.api_gateway.count("GET", "/clientcertificates")
             taken = costs[str(count)]
             figures += [
                 Figure(subject, "pages of the look-up", pages),
@@ -51,7 +51,7 @@ def _create(service: Service, contender: Contender, count: int) -> Cost:
 
 
 def _fill(service: Service, count: int) -> None:
-    api = service.world.api.api
+    api = service.world.api_gateway.store
     api.certificates.clear()
     for number in range(count):
         api.generate("somebody's", {"client-certificate:request-id": str(number)})

@@ -25,13 +25,13 @@ def run(rounds: int) -> list[Figure]:
 
 def _delete(service: Service, contender: Contender) -> float:
     event = service.world.event("Create")
-    made = service.world.api.api.generate("backend", {"team": "edge"})
+    made = service.world.api_gateway.store.generate("backend", {"team": "edge"})
     marks = {
         "client-certificate:stack-id": event["StackId"],
         "client-certificate:logical-id": event["LogicalResourceId"],
         "client-certificate:request-id": event["RequestId"],
     }
-    service.world.api.api.tag(made.id, marks)
+    service.world.api_gateway.store.tag(made.id, marks)
     cost, _ = service.answer(contender, "Delete", PhysicalResourceId=made.id)
-    assert made.id not in service.world.api.ids, contender.name
+    assert made.id not in service.world.api_gateway.ids, contender.name
     return cost.wall

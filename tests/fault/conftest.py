@@ -10,13 +10,14 @@ import pytest
 
 from cdk_apigateway_client_certificate import _handler_code
 from local_aws import client_certificates
-from tests.fault.fakes import SIGNATURE, World, world
-from tests.fault.quick_handler import InProcess
+from tests.fault.environment import Environment, create_environment
+from tests.fault.fakes import SIGNATURE
+from tests.fault.in_process_function import InProcessFunction
 
 
 @pytest.fixture(scope="session")
 def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packaged handler, assembled as at synth."""
+    """Return the folder of the packaged handler, assembled as at synth."""
     folder = tmp_path_factory.mktemp("asset")
     assert _handler_code._LocalBundling().try_bundle(str(folder))
     return folder
@@ -24,40 +25,42 @@ def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def issued() -> list[tuple[str, str, datetime]]:
-    """A few real certificates: an RSA key for each one that a test makes would take minutes."""
+    """Return a few genuine certificates."""
     return [client_certificates._issue() for _ in range(5)]
 
 
 @pytest.fixture(autouse=True)
-def _quick_certificates(
+def _reuse_certificates(
     monkeypatch: pytest.MonkeyPatch, issued: list[tuple[str, str, datetime]]
 ) -> None:
-    turns = itertools.cycle(issued)
+    """Issue the same few certificates again: new RSA keys for all tests would take minutes."""
+    certificates = itertools.cycle(issued)
 
     def issue() -> tuple[str, str, datetime]:
-        pem, key, _ = next(turns)
+        pem, key, _ = next(certificates)
         return pem, key, datetime.now(UTC).replace(microsecond=0)
 
     monkeypatch.setattr(client_certificates, "_issue", issue)
 
 
 @pytest.fixture
-def aws(tmp_path: Path, asset: Path) -> Iterator[World]:
-    """API Gateway, CloudFormation and the packaged handler; no test may leak the signed URL."""
-    with world(tmp_path, asset) as made:
-        yield made
-    assert SIGNATURE not in made.told()
-    assert not re.search(r"X-Amz|/answer-|/redirected", made.told())
+def environment(tmp_path: Path, asset: Path) -> Iterator[Environment]:
+    """Create an environment. No test may print any part of a ResponseURL in it."""
+    with create_environment(tmp_path, asset) as environment:
+        yield environment
+    output = environment.output()
+    assert SIGNATURE not in output
+    assert not re.search(r"X-Amz|/response-|/redirected", output)
 
 
 @pytest.fixture
-def here(aws: World, monkeypatch: pytest.MonkeyPatch) -> InProcess:
-    """The handler in this process, where no pause takes time."""
-    return InProcess(aws, monkeypatch)
+def in_process(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> InProcessFunction:
+    """Return the handler in this process, where sleeps take no time."""
+    return InProcessFunction(environment, monkeypatch)
 
 
 @pytest.fixture(params=[True, False], ids=["tags-in-list", "no-tags-in-list"])
-def tags_told(aws: World, request: pytest.FixtureRequest) -> bool:
-    """Both things that the real list may do; API Gateway's documentation does not say which."""
-    aws.api.api.tags_in_list = request.param
+def tags_in_list(environment: Environment, request: pytest.FixtureRequest) -> bool:
+    """Return whether lists contain tags; API Gateway's documentation does not say."""
+    environment.api_gateway.store.tags_in_list = request.param
     return bool(request.param)

@@ -1,13 +1,13 @@
-"""What the tests of all rows expect of an answer, said once."""
+"""Requests that several tests send, and what they expect of the responses."""
 
 import json
 from typing import Any
 
-from tests.fault.fakes import World
+from tests.fault.environment import Environment, LambdaFunction
 
 
-def tags_of(event: dict[str, Any]) -> dict[str, str]:
-    """The tags of the certificate that this Create makes."""
+def expected_tags(event: dict[str, Any]) -> dict[str, str]:
+    """Return the tags of the certificate that this Create generates."""
     listed = event["ResourceProperties"].get("Tags", [])
     return {
         **{tag["Key"]: tag["Value"] for tag in listed},
@@ -18,81 +18,94 @@ def tags_of(event: dict[str, Any]) -> dict[str, str]:
 
 
 def properties(**values: Any) -> dict[str, Any]:
-    """ResourceProperties of these values, and of those that CloudFormation adds."""
+    """Return ResourceProperties with these values and the ServiceToken."""
     return {"ServiceToken": "arn:aws:lambda:us-east-1:123456789012:function:F", **values}
 
 
 def tag_list(**tags: str) -> list[dict[str, str]]:
+    """Return tags in the form of the property Tags."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def placeholder(event: dict[str, Any]) -> str:
-    """The physical ID of a request that made nothing, or cannot know."""
+def placeholder_id(event: dict[str, Any]) -> str:
+    """Return the physical ID of a request that knows of no certificate."""
     return f"request:{event['RequestId']}"
 
 
-def attributes(aws: World, id: str) -> dict[str, str]:
-    """What `Fn::GetAtt` reads of a certificate that exists."""
-    api = aws.api.api
-    found = api.certificates[id]
+def attributes(environment: Environment, id: str) -> dict[str, str]:
+    """Return the attributes of a certificate, as `Fn::GetAtt` reads them."""
+    store = environment.api_gateway.store
+    certificate = store.certificates[id]
     return {
         "ClientCertificateId": id,
-        "ClientCertificateArn": api.arn(id),
-        "PemEncodedCertificate": found.pem,
-        "CreatedDate": f"{found.created:%Y-%m-%dT%H:%M:%SZ}",
-        "ExpirationDate": f"{found.expires:%Y-%m-%dT%H:%M:%SZ}",
+        "ClientCertificateArn": store.arn(id),
+        "PemEncodedCertificate": certificate.pem,
+        "CreatedDate": f"{certificate.created:%Y-%m-%dT%H:%M:%SZ}",
+        "ExpirationDate": f"{certificate.expires:%Y-%m-%dT%H:%M:%SZ}",
     }
 
 
-def the_answer(aws: World, event: dict[str, Any]) -> dict[str, Any]:
-    """The one answer that CloudFormation has for this request, checked for what all must have."""
-    (answer,) = answers_to(aws, event)
-    return answer
+def only_response(environment: Environment, event: dict[str, Any]) -> dict[str, Any]:
+    """Return the response to this request, which must be the only one."""
+    (response,) = responses_to(environment, event)
+    return response
 
 
-def answers_to(aws: World, event: dict[str, Any]) -> list[dict[str, Any]]:
-    """All answers to this request."""
-    found = [
-        answer for answer in aws.cloudformation.answers if answer["RequestId"] == event["RequestId"]
+def responses_to(environment: Environment, event: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return all responses to this request, each of which must be valid."""
+    responses = [
+        response
+        for response in environment.cloudformation.responses
+        if response["RequestId"] == event["RequestId"]
     ]
-    for answer in found:
-        assert answer["StackId"] == event["StackId"]
-        assert answer["LogicalResourceId"] == event["LogicalResourceId"]
-        assert 1 <= len(answer["PhysicalResourceId"]) <= 1024
-        assert answer["Status"] == "SUCCESS" or answer["Reason"]
-        assert len(json.dumps(answer)) <= 4096
-    return found
+    for response in responses:
+        assert response["StackId"] == event["StackId"]
+        assert response["LogicalResourceId"] == event["LogicalResourceId"]
+        assert 1 <= len(response["PhysicalResourceId"]) <= 1024
+        assert response["Status"] == "SUCCESS" or response["Reason"]
+        assert len(json.dumps(response)) <= 4096
+    return responses
 
 
-def succeeded(aws: World, event: dict[str, Any]) -> str:
-    """The physical ID of the one answer, which is SUCCESS with every attribute."""
-    answer = the_answer(aws, event)
-    assert answer["Status"] == "SUCCESS", answer["Reason"]
-    id = answer["PhysicalResourceId"]
+def expect_success(environment: Environment, event: dict[str, Any]) -> str:
+    """Return the physical ID of the only response, which must be SUCCESS with all attributes."""
+    response = only_response(environment, event)
+    assert response["Status"] == "SUCCESS", response["Reason"]
+    id = response["PhysicalResourceId"]
     if event["RequestType"] != "Delete":
-        assert answer["Data"] == attributes(aws, id)
+        assert response["Data"] == attributes(environment, id)
     return str(id)
 
 
-def failed(aws: World, event: dict[str, Any]) -> tuple[str, str]:
-    """The physical ID and the Reason of the one answer, which is FAILED."""
-    answer = the_answer(aws, event)
-    assert answer["Status"] == "FAILED"
-    return answer["PhysicalResourceId"], answer["Reason"]
+def expect_failure(environment: Environment, event: dict[str, Any]) -> tuple[str, str]:
+    """Return the physical ID and the Reason of the only response, which must be FAILED."""
+    response = only_response(environment, event)
+    assert response["Status"] == "FAILED"
+    return response["PhysicalResourceId"], response["Reason"]
 
 
-def created(aws: World, runner: Any, **overrides: Any) -> tuple[dict[str, Any], str]:
-    """A Create that went well: its event and the certificate's ID."""
-    event = aws.event("Create", **overrides)
-    assert runner.invoke(event).ended == "returned"
-    return event, succeeded(aws, event)
+def create_certificate(
+    environment: Environment, function: LambdaFunction, **overrides: Any
+) -> tuple[dict[str, Any], str]:
+    """Send a Create, which must succeed. Return its event and the certificate's ID."""
+    event = environment.event("Create", **overrides)
+    assert function.invoke(event).outcome == "returned"
+    return event, expect_success(environment, event)
 
 
-def delete_of(aws: World, event: dict[str, Any], physical_id: str | None = None) -> dict[str, Any]:
-    """The Delete that follows a request: with the ID that was answered to it."""
+def delete_event(
+    environment: Environment, event: dict[str, Any], physical_id: str | None = None
+) -> dict[str, Any]:
+    """Return the Delete that follows a request.
+
+    Args:
+        environment: The environment of the request.
+        event: The request.
+        physical_id: The physical ID to delete; by default, the one of the first response.
+    """
     if physical_id is None:
-        physical_id = answers_to(aws, event)[0]["PhysicalResourceId"]
-    return aws.event(
+        physical_id = responses_to(environment, event)[0]["PhysicalResourceId"]
+    return environment.event(
         "Delete",
         LogicalResourceId=event["LogicalResourceId"],
         PhysicalResourceId=physical_id,
@@ -100,8 +113,13 @@ def delete_of(aws: World, event: dict[str, Any], physical_id: str | None = None)
     )
 
 
-def deleted(aws: World, runner: Any, event: dict[str, Any], physical_id: str | None = None) -> None:
-    """The Delete that follows a request goes well."""
-    delete = delete_of(aws, event, physical_id)
-    assert runner.invoke(delete).ended == "returned"
-    assert succeeded(aws, delete) == delete["PhysicalResourceId"]
+def delete_certificate(
+    environment: Environment,
+    function: LambdaFunction,
+    event: dict[str, Any],
+    physical_id: str | None = None,
+) -> None:
+    """Send the Delete that follows a request (see `delete_event`), which must succeed."""
+    delete = delete_event(environment, event, physical_id)
+    assert function.invoke(delete).outcome == "returned"
+    assert expect_success(environment, delete) == delete["PhysicalResourceId"]

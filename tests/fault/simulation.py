@@ -1,17 +1,16 @@
 """The handler without sockets and without waiting: thousands of invocations in seconds.
 
-Everything above the wire is real: crhelper's wiring, botocore's serialization and its parsing.
-What stands in for the world is `Account` (API Gateway), whoever takes the answers, and `Clock`.
+Everything above HTTP is real: crhelper, and botocore's serialization and parsing. API Gateway
+(`SimulatedApiGateway`), the ResponseURL and the clock (`SimulatedClock`) are replaced.
 """
 
 import importlib
 import io
 import json
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import SimpleNamespace
@@ -26,27 +25,22 @@ from botocore.useragent import UserAgentString
 from urllib3 import HTTPHeaderDict
 
 from local_aws.client_certificates import VALIDITY, Certificate, ClientCertificates, Response
-from tests.fault.fakes import SIGNATURE
+from tests.fault.environment import aws_variables, replace_aws_variables
+from tests.fault.fakes import SIGNATURE, json_response
 
-ENVIRONMENT = {
-    "AWS_REGION": "us-east-1",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
-SECRET = SIGNATURE.partition("=")[2]
-"""The part of a ResponseURL that no log line, no error and no answer may hold."""
+SIGNATURE_VALUE = SIGNATURE.partition("=")[2]
+"""The part of a ResponseURL that no log line, error or response may contain."""
 
 
-class Died(BaseException):
-    """The process dies: nothing of the handler's runs any more, and nothing of it can answer."""
+class ProcessKilled(BaseException):
+    """Raised inside the handler to end it as if its process were killed.
+
+    A BaseException, because the handler catches every Exception and would respond.
+    """
 
 
-class Clock:
-    """The part of `time` that the handler uses. Sleeping takes no time."""
+class SimulatedClock:
+    """Replaces the `time` module. Sleeping moves the clock and takes no time."""
 
     START = 1_800_000_000.0
 
@@ -63,14 +57,14 @@ class Clock:
             raise ValueError("sleep length must be non-negative")
         self.now += seconds
 
-    def pass_by(self, age: timedelta) -> None:
-        self.now += age.total_seconds()
+    def advance(self, time: timedelta) -> None:
+        self.now += time.total_seconds()
 
 
-class Context:
+class SimulatedLambdaContext:
     """The part of Lambda's context that says how much time is left."""
 
-    def __init__(self, clock: Clock, seconds: float = 300.0) -> None:
+    def __init__(self, clock: SimulatedClock, seconds: float = 300.0) -> None:
         self._clock, self._end = clock, clock.now + seconds
 
     def get_remaining_time_in_millis(self) -> int:
@@ -79,7 +73,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Call:
-    """One request on the wire. `path` is raw, that is, still percent-encoded."""
+    """One HTTP request to API Gateway. `path` is still percent-encoded."""
 
     method: str
     path: str
@@ -87,97 +81,105 @@ class Call:
     body: bytes
 
 
-class Account(ClientCertificates):
-    """API Gateway with repeatable certificates, IDs and dates, and with the stages that use them.
+class SimulatedApiGateway(ClientCertificates):
+    """API Gateway with reproducible certificates, IDs and dates, and one REST API.
 
-    Its IDs do not grow with time, so that whoever takes the smallest for the oldest is caught.
+    IDs are not in the order of creation, so that a handler that takes the smallest for the oldest
+    fails.
+
+    Attributes:
+        in_use: The IDs of certificates that the stage of the REST API uses.
     """
 
-    def __init__(self, clock: Clock, *, tags_in_list: bool = True) -> None:
+    def __init__(self, clock: SimulatedClock, *, tags_in_list: bool = True) -> None:
         super().__init__(tags_in_list=tags_in_list, stages_using=self._in_use)
         self.in_use: set[str] = set()
-        self._clock, self._made = clock, 0
+        self._clock, self._count = clock, 0
 
-    def answer(self, call: Call) -> Response:
-        """The response to one request, scripted faults aside."""
+    def respond(self, call: Call) -> Response:
+        """Carry out one request, without injected faults."""
         if self.handles(call.method, call.path):
             return self.handle(call.method, call.path, call.query, call.body)
         if (call.method, call.path) == ("GET", "/restapis"):
-            return _json({"item": [{"id": "a1"}] if self.in_use else []})
+            return json_response({"item": [{"id": "a1"}] if self.in_use else []})
         if (call.method, call.path) == ("GET", "/restapis/a1/stages"):
-            return _json(
+            return json_response(
                 {"item": [{"stageName": "prod", "clientCertificateId": id} for id in self.in_use]}
             )
         if (call.method, call.path) == ("GET", "/v2/apis"):
-            return _json({"items": []})
-        raise AssertionError(f"no call that the handler should make: {call}")
+            return json_response({"items": []})
+        raise AssertionError(f"unexpected call: {call}")
 
     def generate(self, description: str | None, tags: Mapping[str, str]) -> Certificate:
-        made = super().generate(description, tags)
-        # As long as a real one, and each another.
-        lines = [f"{self._made:064d}"] * 17
-        made.pem = "\r\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----"])
-        made.created = datetime.fromtimestamp(self._clock.now, UTC).replace(microsecond=0)
-        made.expires = made.created + VALIDITY
-        return made
+        certificate = super().generate(description, tags)
+        # Unique, and as long as a genuine PEM.
+        lines = [f"{self._count:064d}"] * 17
+        certificate.pem = "\r\n".join(
+            ["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----"]
+        )
+        certificate.created = datetime.fromtimestamp(self._clock.now, UTC).replace(microsecond=0)
+        certificate.expires = certificate.created + VALIDITY
+        return certificate
 
     def _in_use(self, id: str) -> list[str]:
         return ["a1/prod"] if id in self.in_use else []
 
     def _unused_id(self) -> str:
-        self._made += 1
-        return f"{self._made * 7919 % 10_007:05d}x"
+        self._count += 1
+        return f"{self._count * 7919 % 10_007:05d}x"
 
 
-class Handler:
-    """`lambda_handler.main.handler` with the world behind it exchanged.
+class SimulatedFunction:
+    """`lambda_handler.main.handler` with simulated time, API Gateway and ResponseURL.
 
-    `wire` gets each request to API Gateway and `put` each try to deliver an answer; both may raise.
-    `logs` holds every line that would reach the log group.
+    Attributes:
+        clock: The time that the handler sees.
+        call_api: Gets each request to API Gateway, and may raise.
+        put_response: Gets each attempt to deliver a response, returns its status, and may raise.
+        logs: All lines that would reach the log group.
     """
 
     def __init__(self, main: Any) -> None:
         self._main = main
-        self.clock = Clock()
-        self.wire: Callable[[Call], Response] = _unset
-        self.put: Callable[[SplitResult, bytes], int] = _unset
+        self.clock = SimulatedClock()
+        self.call_api: Callable[[Call], Response] = _not_connected
+        self.put_response: Callable[[SplitResult, bytes], int] = _not_connected
         self.logs: list[str] = []
-        self.Undelivered: type[Exception] = main.UndeliveredError
-        self.Unanswerable: type[Exception] = main.UnanswerableError
+        self.UndeliveredError: type[Exception] = main.UndeliveredError
+        self.UnanswerableError: type[Exception] = main.UnanswerableError
 
-    def begin(
-        self, wire: Callable[[Call], Response], put: Callable[[SplitResult, bytes], int]
+    def connect(
+        self,
+        call_api: Callable[[Call], Response],
+        put_response: Callable[[SplitResult, bytes], int],
     ) -> None:
-        """A new world: time starts again."""
-        self.wire, self.put = wire, put
-        self.clock.now = Clock.START
+        """Start over with an empty log at the first moment, connected to these two services."""
+        self.call_api, self.put_response = call_api, put_response
+        self.clock.now = SimulatedClock.START
         self.logs.clear()
 
     def __call__(self, event: Any, seconds: float = 300.0) -> None:
-        self._main.handler(event, Context(self.clock, seconds))
+        self._main.handler(event, SimulatedLambdaContext(self.clock, seconds))
 
-    def leaked(self) -> list[str]:
-        """Log lines that hold a part of the signed URL."""
-        return [line for line in self.logs if SECRET in line]
+    def leaking_log_lines(self) -> list[str]:
+        """Return the log lines that contain part of a signed URL."""
+        return [line for line in self.logs if SIGNATURE_VALUE in line]
 
 
 @contextmanager
-def simulated_handler() -> Iterator[Handler]:
-    """The handler, patched for as long as the context lasts."""
+def simulated_function() -> Iterator[SimulatedFunction]:
+    """Patch the handler for the duration of the context."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
+        replace_aws_variables(patch, aws_variables())
         patch.setattr(boto3, "DEFAULT_SESSION", None)
         main, custom_resource, api_gateway, deadline, certificate, log = (
             importlib.import_module(f"lambda_handler.{name}")
             for name in ("main", "custom_resource", "api_gateway", "deadline", "certificate", "log")
         )
-        handler = Handler(main)
-        clock = handler.clock
+        function = SimulatedFunction(main)
+        clock = function.clock
 
-        # Whoever imported the handler before may have done so without a Region.
+        # The handler may have been imported before without a Region, which is an import error.
         patch.setattr(main, "IMPORT_ERROR", None)
         patch.setattr(main, "custom_resource", custom_resource, raising=False)
         client = api_gateway.make_client(api_gateway.CALL_SECONDS)
@@ -187,65 +189,71 @@ def simulated_handler() -> Iterator[Handler]:
             patch.setattr(module, "time", clock)
         for module in (deadline, certificate):
             patch.setattr(module, "datetime", _datetime_of(clock))
-        patch.setattr(main, "_put", lambda url, body, _timeout: handler.put(url, body))
-        # A tenth of all the time otherwise.
+        # Below this function are sockets and a TLS context for each response.
+        patch.setattr(main, "_put", lambda url, body, _timeout: function.put_response(url, body))
+        # Without this, a tenth of the time is spent on the User-Agent header.
         patch.setattr(UserAgentString, "to_string", lambda _self: "tests")
-        patch.setattr(URLLib3Session, "send", _sender(handler))
-        patch.setattr(custom_resource, "threading", SimpleNamespace(Thread=_AtOnce))
+        patch.setattr(URLLib3Session, "send", _sender(function))
+        patch.setattr(custom_resource, "threading", SimpleNamespace(Thread=_SynchronousThread))
 
-        lines = _Lines(handler.logs)
-        lines.setFormatter(log._JsonLines())
-        logger = logging.getLogger(log.PACKAGE)
-        patch.setattr(logger, "handlers", [lines])
-        patch.setattr(logger, "propagate", False)
-        root = logging.getLogger()
+        logger, root = logging.getLogger(log.PACKAGE), logging.getLogger()
+        for name in ("handlers", "level", "propagate"):
+            patch.setattr(logger, name, getattr(logger, name))  # restored at the end
+        with redirect_stdout(_Lines(function.logs)):
+            log.configure()
+        (lines,) = logger.handlers
         root.addHandler(lines)
         try:
-            yield handler
+            yield function
         finally:
             root.removeHandler(lines)
 
 
-class _Lines(logging.Handler):
+class _Lines(io.TextIOBase):
+    """A stream that appends each line to a list."""
+
     def __init__(self, lines: list[str]) -> None:
         super().__init__()
         self._lines = lines
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(self.format(record))
+    def write(self, text: str) -> int:
+        self._lines.append(text.rstrip("\n"))
+        return len(text)
 
 
-def _sender(handler: Handler) -> Callable[[URLLib3Session, AWSPreparedRequest], AWSResponse]:
+def _sender(
+    function: SimulatedFunction,
+) -> Callable[[URLLib3Session, AWSPreparedRequest], AWSResponse]:
     def send(_session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
         parts = urlsplit(request.url)
         body = request.body or b""
+        assert isinstance(body, bytes | str)
         call = Call(
             request.method,
             parts.path,
             parse_qs(parts.query, keep_blank_values=True),
             body if isinstance(body, bytes) else body.encode(),
         )
-        response = handler.wire(call)
-        return AWSResponse(
-            request.url, response.status, HTTPHeaderDict(response.headers), _Raw(response.body)
-        )
+        response = function.call_api(call)
+        headers: Any = HTTPHeaderDict(response.headers)  # what botocore itself passes
+        return AWSResponse(request.url, response.status, headers, _RawBody(response.body))
 
     return send
 
 
-class _Raw(io.BytesIO):
+class _RawBody(io.BytesIO):
     def stream(self) -> Iterator[bytes]:
         yield self.read()
 
 
-class _AtOnce(threading.Thread):
-    """Runs within `start`: real threads are for the tests with real time, and cost most of it."""
+class _SynchronousThread(threading.Thread):
+    """A thread that runs to its end within `start`: real threads take most of the time."""
 
     def start(self) -> None:
         self.run()
 
 
-def _datetime_of(clock: Clock) -> type[datetime]:
+def _datetime_of(clock: SimulatedClock) -> type[datetime]:
     class ClockedDatetime(datetime):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> Self:
@@ -254,8 +262,8 @@ def _datetime_of(clock: Clock) -> type[datetime]:
     return ClockedDatetime
 
 
-def response_url(clock: Clock, name: str, seconds: float = 7200.0) -> str:
-    """A signed ResponseURL, signed now."""
+def response_url(clock: SimulatedClock, name: str, seconds: float = 7200.0) -> str:
+    """Return a ResponseURL that is signed now and valid for `seconds`."""
     signed = datetime.fromtimestamp(clock.now, UTC)
     return (
         f"https://cloudformation.invalid/{name}?X-Amz-Algorithm=AWS4-HMAC-SHA256"
@@ -263,38 +271,34 @@ def response_url(clock: Clock, name: str, seconds: float = 7200.0) -> str:
     )
 
 
-def answer_violations(event: Mapping[str, Any], body: bytes) -> list[str]:
-    """What CloudFormation would not take in an answer; none if it is as documented."""
-    answer = json.loads(body)
-    wrong = []
+def response_violations(event: Mapping[str, Any], body: bytes) -> list[str]:
+    """Return why CloudFormation would reject a response; an empty list if it is valid."""
+    response = json.loads(body)
+    violations = []
     if len(body) > 4096:
-        wrong.append(f"{len(body)} bytes")
-    if answer.get("Status") not in ("SUCCESS", "FAILED"):
-        wrong.append(f"status {answer.get('Status')!r}")
+        violations.append(f"{len(body)} bytes")
+    if response.get("Status") not in ("SUCCESS", "FAILED"):
+        violations.append(f"status {response.get('Status')!r}")
     for name in ("StackId", "RequestId", "LogicalResourceId"):
-        told, asked = answer.get(name), event.get(name)
-        # What is longer than any of CloudFormation's cannot be told in 4,096 bytes.
-        short = isinstance(asked, str) and len(json.dumps(asked)) <= 600
-        if not isinstance(told, str) or (short and told != asked):
-            wrong.append(f"{name} {told!r} is not the event's")
-    id = answer.get("PhysicalResourceId")
+        actual, expected = response.get(name), event.get(name)
+        # One that is longer than any of CloudFormation's does not fit into 4,096 bytes.
+        fits = isinstance(expected, str) and len(json.dumps(expected)) <= 600
+        if not isinstance(actual, str) or (fits and actual != expected):
+            violations.append(f"{name} {actual!r} is not the event's")
+    id = response.get("PhysicalResourceId")
     if not isinstance(id, str) or not id or len(id.encode(errors="surrogatepass")) > 1024:
-        wrong.append(f"physical ID {id!r}")
-    if not isinstance(answer.get("Reason"), str):
-        wrong.append("no reason")
-    if answer.get("Status") == "FAILED" and not answer.get("Reason"):
-        wrong.append("FAILED without a reason")
-    data = answer.get("Data", {})
+        violations.append(f"physical ID {id!r}")
+    if not isinstance(response.get("Reason"), str):
+        violations.append("no reason")
+    if response.get("Status") == "FAILED" and not response.get("Reason"):
+        violations.append("FAILED without a reason")
+    data = response.get("Data", {})
     if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
-        wrong.append("data other than strings")
-    if SECRET in body.decode():
-        wrong.append("the signed URL")
-    return wrong
+        violations.append("data other than strings")
+    if SIGNATURE_VALUE in body.decode():
+        violations.append("contains the signed URL")
+    return violations
 
 
-def _json(document: Any) -> Response:
-    return Response(200, {"Content-Type": "application/json"}, json.dumps(document).encode())
-
-
-def _unset(*_: Any) -> Any:
-    raise AssertionError("Handler.begin was not called")
+def _not_connected(*_: Any) -> Any:
+    raise AssertionError("call SimulatedFunction.connect first")

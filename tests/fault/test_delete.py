@@ -6,51 +6,55 @@ from typing import Any
 
 import pytest
 
+from local_aws.client_certificates import Response
 from tests.fault import fakes
+from tests.fault.environment import Environment
 from tests.fault.expect import (
-    answers_to,
-    created,
-    delete_of,
-    deleted,
-    failed,
-    placeholder,
-    succeeded,
-    tags_of,
+    create_certificate,
+    delete_certificate,
+    delete_event,
+    expect_failure,
+    expect_success,
+    expected_tags,
+    placeholder_id,
+    responses_to,
 )
-from tests.fault.fakes import Fault, World
-from tests.fault.quick_handler import InProcess
+from tests.fault.fakes import InjectedFault
+from tests.fault.in_process_function import InProcessFunction
 
 LIST = "GET /clientcertificates"
 
 
-def test_delete_in_process_makes_one_list_and_one_delete_call(aws: World, here: InProcess) -> None:
-    event, id = created(aws, here)
-    del aws.api.calls[:]
-    deleted(aws, here, event)
-    assert aws.api.calls == [LIST, f"DELETE /clientcertificates/{id}"]
-    assert not aws.api.ids
+def test_delete_in_process_makes_one_list_and_one_delete_call(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event, id = create_certificate(environment, in_process)
+    del environment.api_gateway.calls[:]
+    delete_certificate(environment, in_process, event)
+    assert environment.api_gateway.calls == [LIST, f"DELETE /clientcertificates/{id}"]
+    assert not environment.api_gateway.ids
 
 
 @pytest.mark.failure_mode(6)
-def test_delete_during_the_create_leaves_nothing(aws: World) -> None:
+def test_delete_during_the_create_leaves_nothing(environment: Environment) -> None:
     """The Create has generated and hangs in its answer; CloudFormation cancels and deletes."""
-    event = aws.event("Create")
+    event = environment.event("Create")
     answering, go_on = threading.Event(), threading.Event()
 
     def hold() -> None:
         answering.set()
         go_on.wait(30)
 
-    aws.cloudformation.script = [hold]
-    slow, fast = aws.function(), aws.function()
+    environment.cloudformation.script = [hold]
+    slow, fast = environment.function(), environment.function()
     slow.start(event)
     assert answering.wait(30)
-    (id,) = aws.api.ids
-    deleted(aws, fast, event, id)
-    assert not aws.api.ids
+    (id,) = environment.api_gateway.ids
+    delete_certificate(environment, fast, event, id)
+    assert not environment.api_gateway.ids
     go_on.set()
     assert slow.wait() == "returned"
-    assert not aws.api.ids, "the answer that was late made nothing anew"
+    assert not environment.api_gateway.ids, "the response that was late made nothing anew"
 
 
 @pytest.mark.failure_mode(6)
@@ -58,206 +62,234 @@ def test_delete_during_the_create_leaves_nothing(aws: World) -> None:
     "invented", ["Stack-Certificate4E7ABB08-1PQ2XYZ", "Stack_Certificate4E7ABB08_AB12CD34"]
 )
 def test_delete_with_a_generated_physical_id_keeps_the_tagged_certificate(
-    aws: World, here: InProcess, tags_told: bool, invented: str
+    environment: Environment, in_process: InProcessFunction, tags_in_list: bool, invented: str
 ) -> None:
     """It may be the Delete of a replaced resource: by stack and logical ID it would hit the new."""
-    event = aws.event("Create")
-    id = aws.api.api.generate("backend", tags_of(event)).id
-    deleted(aws, here, event, invented)
-    assert aws.api.ids == {id}
-    assert not aws.api.writes
-    assert tags_of(event).items() <= aws.api.api.certificates[id].tags.items()
+    event = environment.event("Create")
+    id = environment.api_gateway.store.generate("backend", expected_tags(event)).id
+    delete_certificate(environment, in_process, event, invented)
+    assert environment.api_gateway.ids == {id}
+    assert not environment.api_gateway.writes
+    assert (
+        expected_tags(event).items() <= environment.api_gateway.store.certificates[id].tags.items()
+    )
 
 
 @pytest.mark.failure_mode(6)
 def test_delete_by_request_id_removes_what_the_request_created(
-    aws: World, here: InProcess, tags_told: bool
+    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
 ) -> None:
-    event, other = aws.event("Create"), aws.event("Create")
+    event, other = environment.event("Create"), environment.event("Create")
     for _ in range(2):
-        aws.api.api.generate("backend", tags_of(event))
+        environment.api_gateway.store.generate("backend", expected_tags(event))
     keep = {
-        aws.api.api.generate("backend", tags_of(other)).id,
-        aws.api.api.generate("theirs", {}).id,
+        environment.api_gateway.store.generate("backend", expected_tags(other)).id,
+        environment.api_gateway.store.generate("theirs", {}).id,
     }
-    old = aws.api.api.generate("backend", tags_of(event))
+    old = environment.api_gateway.store.generate("backend", expected_tags(event))
     old.created -= timedelta(days=30)  # a Delete may come long after
-    deleted(aws, here, event, placeholder(event))
-    assert aws.api.ids == keep
+    delete_certificate(environment, in_process, event, placeholder_id(event))
+    assert environment.api_gateway.ids == keep
 
 
-def _waits(here: InProcess, at_least: float) -> bool:
-    return sum(here.clock.slept) >= at_least
+def _waits(in_process: InProcessFunction, at_least: float) -> bool:
+    return sum(in_process.clock.slept) >= at_least
 
 
 @pytest.mark.failure_mode(10)
-def test_delete_waits_until_no_stage_uses_the_certificate(aws: World, here: InProcess) -> None:
-    event, id = created(aws, here)
-    aws.api.stages = {"api1": {"prod": id}}
-    aws.api.script(
-        Fault("DELETE", f"/clientcertificates/{id}", fakes.error(400, "BadRequestException"), 9),
-        Fault(
+def test_delete_waits_until_no_stage_uses_the_certificate(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event, id = create_certificate(environment, in_process)
+    environment.api_gateway.stages = {"api1": {"prod": id}}
+    environment.api_gateway.inject(
+        InjectedFault(
+            "DELETE", f"/clientcertificates/{id}", fakes.error(400, "BadRequestException"), 9
+        ),
+        InjectedFault(
             "DELETE",
             f"/clientcertificates/{id}",
             fakes.CONFLICT,
-            do=lambda: aws.api.stages.clear(),
+            do=lambda: environment.api_gateway.stages.clear(),
         ),
     )
-    deleted(aws, here, event)
-    assert not aws.api.ids
-    assert aws.api.count("DELETE") == 11
-    assert not aws.api.count("GET", "/restapis.*"), "who uses it is asked when it is told"
-    assert _waits(here, 5)
+    delete_certificate(environment, in_process, event)
+    assert not environment.api_gateway.ids
+    assert environment.api_gateway.count("DELETE") == 11
+    assert not environment.api_gateway.count("GET", "/restapis.*"), (
+        "stages are read only when the Reason names them"
+    )
+    assert _waits(in_process, 5)
 
 
 @pytest.mark.failure_mode(10)
-def test_delete_names_the_stages_that_use_the_certificate(aws: World, here: InProcess) -> None:
-    event, id = created(aws, here)
-    aws.api.stages = {"api1": {"prod": id, "test": "other1"}, "api2": {"v1": id}, "api3": {}}
-    delete = delete_of(aws, event)
-    started = here.clock.monotonic()
-    assert here.invoke(delete).ended == "returned"
-    assert 120 < here.clock.monotonic() - started < 290
-    answered, reason = failed(aws, delete)
-    assert answered == id
-    assert aws.api.ids == {id}
+def test_delete_names_the_stages_that_use_the_certificate(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event, id = create_certificate(environment, in_process)
+    environment.api_gateway.stages = {
+        "api1": {"prod": id, "test": "other1"},
+        "api2": {"v1": id},
+        "api3": {},
+    }
+    delete = delete_event(environment, event)
+    started = in_process.clock.monotonic()
+    assert in_process.invoke(delete).outcome == "returned"
+    assert 120 < in_process.clock.monotonic() - started < 290
+    physical_id, reason = expect_failure(environment, delete)
+    assert physical_id == id
+    assert environment.api_gateway.ids == {id}
     for stage in ("api1/prod", "api2/v1"):
         assert stage in reason
     assert "test" not in reason
     assert "api3" not in reason
 
-    aws.api.stages.clear()
-    deleted(aws, here, event)
-    assert not aws.api.ids
+    environment.api_gateway.stages.clear()
+    delete_certificate(environment, in_process, event)
+    assert not environment.api_gateway.ids
 
 
 @pytest.mark.failure_mode(10)
 @pytest.mark.parametrize("path", ["/restapis", "/restapis/\\w+/stages"])
 def test_reason_names_the_missing_permission_to_read_stages(
-    aws: World, here: InProcess, path: str
+    environment: Environment, in_process: InProcessFunction, path: str
 ) -> None:
-    event, id = created(aws, here)
-    aws.api.stages = {"api1": {"prod": id}}
-    aws.api.script(Fault("GET", path, fakes.DENIED, times=999))
-    delete = delete_of(aws, event)
-    here.invoke(delete)
-    _, reason = failed(aws, delete)
+    event, id = create_certificate(environment, in_process)
+    environment.api_gateway.stages = {"api1": {"prod": id}}
+    environment.api_gateway.inject(InjectedFault("GET", path, fakes.DENIED, times=999))
+    delete = delete_event(environment, event)
+    in_process.invoke(delete)
+    _, reason = expect_failure(environment, delete)
     assert id in reason
     assert "apigateway:GET on arn:aws:apigateway:us-east-1::/restapis" in reason
-    assert aws.api.count("GET", path) == 1
+    assert environment.api_gateway.count("GET", path) == 1
 
 
 @pytest.mark.failure_mode(10)
-def test_reads_stages_in_a_bounded_number_of_calls(aws: World, here: InProcess) -> None:
-    event, id = created(aws, here)
-    aws.api.stages = {f"api{number:03d}": {"prod": "none"} for number in range(150)}
-    aws.api.stages["api000"] = {"prod": id}
-    delete = delete_of(aws, event)
-    here.invoke(delete)
-    _, reason = failed(aws, delete)
+def test_reads_stages_in_a_bounded_number_of_calls(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event, id = create_certificate(environment, in_process)
+    environment.api_gateway.stages = {f"api{number:03d}": {"prod": "none"} for number in range(150)}
+    environment.api_gateway.stages["api000"] = {"prod": id}
+    delete = delete_event(environment, event)
+    in_process.invoke(delete)
+    _, reason = expect_failure(environment, delete)
     assert "api000/prod" in reason
     assert "110 further APIs" in reason
-    assert aws.api.count("GET", "/restapis.*") <= 50
+    assert environment.api_gateway.count("GET", "/restapis.*") <= 50
 
 
 @pytest.mark.failure_mode(10)
-def test_reason_quotes_another_cause_of_a_rejected_delete(aws: World, here: InProcess) -> None:
-    event, id = created(aws, here)
+def test_reason_quotes_another_cause_of_a_rejected_delete(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event, id = create_certificate(environment, in_process)
     refusal = fakes.error(400, "BadRequestException", "the moon is full")
-    aws.api.script(Fault("DELETE", ".*", refusal, times=999))
-    delete = delete_of(aws, event)
-    here.invoke(delete)
-    answered, reason = failed(aws, delete)
-    assert answered == id
+    environment.api_gateway.inject(InjectedFault("DELETE", ".*", refusal, times=999))
+    delete = delete_event(environment, event)
+    in_process.invoke(delete)
+    physical_id, reason = expect_failure(environment, delete)
+    assert physical_id == id
     assert "the moon is full" in reason
 
 
 @pytest.mark.failure_mode(10)
 @pytest.mark.parametrize("page_size", [500, 60])
-def test_reason_counts_the_apis_on_all_pages(aws: World, here: InProcess, page_size: int) -> None:
+def test_reason_counts_the_apis_on_all_pages(
+    environment: Environment, in_process: InProcessFunction, page_size: int
+) -> None:
     """The certificate is used by none that was read, so the Reason does not say "in use by"."""
-    event, id = created(aws, here)
-    aws.api.page_size = page_size
-    aws.api.stages = {f"api{number:03d}": {"prod": "none"} for number in range(150)}
-    aws.api.stages["api149"] = {"prod": id}
-    delete = delete_of(aws, event)
-    here.invoke(delete)
-    _, reason = failed(aws, delete)
+    event, id = create_certificate(environment, in_process)
+    environment.api_gateway.max_page_size = page_size
+    environment.api_gateway.stages = {f"api{number:03d}": {"prod": "none"} for number in range(150)}
+    environment.api_gateway.stages["api149"] = {"prod": id}
+    delete = delete_event(environment, event)
+    in_process.invoke(delete)
+    _, reason = expect_failure(environment, delete)
     assert "in use by" not in reason
     assert f"{id} could not be deleted: the stages of 110 further APIs were not read" in reason
-    assert aws.api.count("GET", "/restapis.*") <= 50
+    assert environment.api_gateway.count("GET", "/restapis.*") <= 50
 
 
 @pytest.mark.failure_mode(10)
-def test_delete_names_the_stage_of_a_websocket_api(aws: World, here: InProcess) -> None:
-    event, id = created(aws, here)
-    aws.api.websocket_stages = {"socket1": {"live": id, "idle": "none"}}
-    delete = delete_of(aws, event)
-    here.invoke(delete)
-    _, reason = failed(aws, delete)
+def test_delete_names_the_stage_of_a_websocket_api(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event, id = create_certificate(environment, in_process)
+    environment.api_gateway.websocket_stages = {"socket1": {"live": id, "idle": "none"}}
+    delete = delete_event(environment, event)
+    in_process.invoke(delete)
+    _, reason = expect_failure(environment, delete)
     assert f"client certificate {id} is in use by socket1/live: " in reason
-    assert not aws.api.count("GET", "/v2/apis/http1/stages"), "HTTP APIs cannot present one"
-    aws.api.websocket_stages.clear()
-    deleted(aws, here, event)
+    assert not environment.api_gateway.count("GET", "/v2/apis/http1/stages"), (
+        "HTTP APIs cannot present one"
+    )
+    environment.api_gateway.websocket_stages.clear()
+    delete_certificate(environment, in_process, event)
 
 
 @pytest.mark.failure_mode(10)
 @pytest.mark.parametrize("path", ["/v2/apis", "/v2/apis/\\w+/stages"])
-def test_reason_names_stages_that_could_be_read(aws: World, here: InProcess, path: str) -> None:
-    event, id = created(aws, here)
-    aws.api.stages = {"api1": {"prod": id}}
-    aws.api.websocket_stages = {"socket1": {"live": id}}
-    aws.api.script(Fault("GET", path, fakes.DENIED, times=999))
-    delete = delete_of(aws, event)
-    here.invoke(delete)
-    _, reason = failed(aws, delete)
+def test_reason_names_stages_that_could_be_read(
+    environment: Environment, in_process: InProcessFunction, path: str
+) -> None:
+    event, id = create_certificate(environment, in_process)
+    environment.api_gateway.stages = {"api1": {"prod": id}}
+    environment.api_gateway.websocket_stages = {"socket1": {"live": id}}
+    environment.api_gateway.inject(InjectedFault("GET", path, fakes.DENIED, times=999))
+    delete = delete_event(environment, event)
+    in_process.invoke(delete)
+    _, reason = expect_failure(environment, delete)
     assert "is in use by api1/prod: " in reason
     assert "apigateway:GET on arn:aws:apigateway:us-east-1::/apis" in reason
-    assert aws.api.count("GET", path) == 1
+    assert environment.api_gateway.count("GET", path) == 1
 
 
 @pytest.mark.failure_mode(11)
 def test_delete_gets_a_certificate_missing_from_the_list(
-    aws: World, here: InProcess, tags_told: bool
+    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
 ) -> None:
-    event, _ = created(aws, here)
-    lagging = fakes.Response(200, {}, b'{"item": []}')
-    aws.api.script(Fault("GET", "/clientcertificates", lagging))
-    deleted(aws, here, event)
-    assert not aws.api.ids
+    event, _ = create_certificate(environment, in_process)
+    lagging = Response(200, {}, b'{"item": []}')
+    environment.api_gateway.inject(InjectedFault("GET", "/clientcertificates", lagging))
+    delete_certificate(environment, in_process, event)
+    assert not environment.api_gateway.ids
 
 
 @pytest.mark.failure_mode(11)
 def test_delete_of_a_missing_certificate_succeeds(
-    aws: World, here: InProcess, tags_told: bool
+    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
 ) -> None:
-    event, id = created(aws, here)
-    del aws.api.api.certificates[id]
-    deleted(aws, here, event)
-    deleted(aws, here, event)
-    assert aws.api.count("DELETE") == 0
+    event, id = create_certificate(environment, in_process)
+    del environment.api_gateway.store.certificates[id]
+    delete_certificate(environment, in_process, event)
+    delete_certificate(environment, in_process, event)
+    assert environment.api_gateway.count("DELETE") == 0
 
 
 @pytest.mark.failure_mode(11)
 def test_delete_succeeds_when_the_certificate_disappears_meanwhile(
-    aws: World, here: InProcess
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
-    event, _ = created(aws, here)
-    aws.api.script(Fault("DELETE", ".*", fakes.error(404, "NotFoundException"), commit=True))
-    deleted(aws, here, event)
-    assert not aws.api.ids
+    event, _ = create_certificate(environment, in_process)
+    environment.api_gateway.inject(
+        InjectedFault("DELETE", ".*", fakes.error(404, "NotFoundException"), commit=True)
+    )
+    delete_certificate(environment, in_process, event)
+    assert not environment.api_gateway.ids
 
 
 @pytest.mark.parametrize("response", [fakes.SERVER_ERROR, None], ids=["500", "reset"])
 @pytest.mark.parametrize("commit", [True, False], ids=["committed", "not-committed"])
 def test_retries_an_ambiguous_delete(
-    aws: World, here: InProcess, response: fakes.Response | None, commit: bool
+    environment: Environment, in_process: InProcessFunction, response: Response | None, commit: bool
 ) -> None:
-    event, id = created(aws, here)
-    aws.api.script(Fault("DELETE", ".*", response, commit=commit))
-    deleted(aws, here, event)
-    assert aws.api.writes[1:] == [f"DELETE /clientcertificates/{id}"] * 2
-    assert not aws.api.ids
+    event, id = create_certificate(environment, in_process)
+    environment.api_gateway.inject(InjectedFault("DELETE", ".*", response, commit=commit))
+    delete_certificate(environment, in_process, event)
+    assert environment.api_gateway.writes[1:] == [f"DELETE /clientcertificates/{id}"] * 2
+    assert not environment.api_gateway.ids
 
 
 @pytest.mark.failure_mode(12)
@@ -291,118 +323,128 @@ def test_retries_an_ambiguous_delete(
         {"a": 1},
     ],
 )
-def test_delete_ignores_invalid_physical_ids(aws: World, here: InProcess, physical_id: Any) -> None:
-    theirs = aws.api.api.generate("theirs", {})
-    aws.api.api.certificates["abc123"] = theirs
-    before = aws.api.ids
-    event = aws.event("Delete", PhysicalResourceId=physical_id)
-    assert here.invoke(event).ended == "returned"
-    succeeded(aws, event)
-    assert set(aws.api.calls) <= {LIST}
-    assert aws.api.ids == before
+def test_delete_ignores_invalid_physical_ids(
+    environment: Environment, in_process: InProcessFunction, physical_id: Any
+) -> None:
+    theirs = environment.api_gateway.store.generate("theirs", {})
+    environment.api_gateway.store.certificates["abc123"] = theirs
+    before = environment.api_gateway.ids
+    event = environment.event("Delete", PhysicalResourceId=physical_id)
+    assert in_process.invoke(event).outcome == "returned"
+    expect_success(environment, event)
+    assert set(environment.api_gateway.calls) <= {LIST}
+    assert environment.api_gateway.ids == before
 
 
 @pytest.mark.failure_mode(12)
-def test_delete_without_a_physical_id_succeeds(aws: World, here: InProcess) -> None:
-    event = aws.event("Delete")
-    here.invoke(event)
-    assert succeeded(aws, event) == placeholder(event)
-    assert set(aws.api.calls) <= {LIST}
+def test_delete_without_a_physical_id_succeeds(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event = environment.event("Delete")
+    in_process.invoke(event)
+    assert expect_success(environment, event) == placeholder_id(event)
+    assert set(environment.api_gateway.calls) <= {LIST}
 
 
 @pytest.mark.failure_mode(12)
 @pytest.mark.parametrize("request_id", ["", "*", "x' OR 1", "7d3e9c1a-unheard-of"])
 def test_delete_by_an_unknown_request_id_deletes_nothing(
-    aws: World, here: InProcess, tags_told: bool, request_id: str
+    environment: Environment, in_process: InProcessFunction, tags_in_list: bool, request_id: str
 ) -> None:
-    created(aws, here)
-    aws.api.api.generate("theirs", {})
-    aws.api.api.generate("odd", {"client-certificate:request-id": ""})
-    before = aws.api.ids
-    event = aws.event("Delete", PhysicalResourceId=f"request:{request_id}")
-    here.invoke(event)
-    succeeded(aws, event)
-    assert aws.api.ids == before
+    create_certificate(environment, in_process)
+    environment.api_gateway.store.generate("theirs", {})
+    environment.api_gateway.store.generate("odd", {"client-certificate:request-id": ""})
+    before = environment.api_gateway.ids
+    event = environment.event("Delete", PhysicalResourceId=f"request:{request_id}")
+    in_process.invoke(event)
+    expect_success(environment, event)
+    assert environment.api_gateway.ids == before
 
 
 def test_delete_keeps_the_certificate_of_another_stack(
-    aws: World, here: InProcess, tags_told: bool
+    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
 ) -> None:
-    event, id = created(aws, here)
-    aws.stack_id += "-other"
-    delete = delete_of(aws, event, id)
-    here.invoke(delete)
-    succeeded(aws, delete)
-    placeholder_of_theirs = delete_of(aws, event, placeholder(event))
-    here.invoke(placeholder_of_theirs)
-    succeeded(aws, placeholder_of_theirs)
-    assert aws.api.ids == {id}
-    assert aws.api.count("DELETE") == 0
+    event, id = create_certificate(environment, in_process)
+    environment.stack_id += "-other"
+    delete = delete_event(environment, event, id)
+    in_process.invoke(delete)
+    expect_success(environment, delete)
+    placeholder_of_theirs = delete_event(environment, event, placeholder_id(event))
+    in_process.invoke(placeholder_of_theirs)
+    expect_success(environment, placeholder_of_theirs)
+    assert environment.api_gateway.ids == {id}
+    assert environment.api_gateway.count("DELETE") == 0
 
 
 @pytest.mark.failure_mode(13)
 def test_rollback_deletes_a_certificate_that_the_create_never_saw(
-    aws: World, here: InProcess, tags_told: bool
+    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
 ) -> None:
-    """Generated, yet every answer lost: the Delete finds by tag what the Create never saw."""
-    event = aws.event("Create")
-    blind = Fault("GET", ".*", fakes.SERVER_ERROR, times=999)
-    lost = Fault("POST", ".*", None, commit=True, do=lambda: aws.api.script(blind))
-    aws.api.script(lost)
-    here.invoke(event)
-    assert failed(aws, event)[0] == placeholder(event)
-    assert len(aws.api.ids) == 1
-    aws.api.faults.clear()
-    deleted(aws, here, event)
-    assert not aws.api.ids
+    """Generated, yet every response lost: the Delete finds by tag what the Create never saw."""
+    event = environment.event("Create")
+    blind = InjectedFault("GET", ".*", fakes.SERVER_ERROR, times=999)
+    lost = InjectedFault(
+        "POST", ".*", None, commit=True, do=lambda: environment.api_gateway.inject(blind)
+    )
+    environment.api_gateway.inject(lost)
+    in_process.invoke(event)
+    assert expect_failure(environment, event)[0] == placeholder_id(event)
+    assert len(environment.api_gateway.ids) == 1
+    environment.api_gateway.faults.clear()
+    delete_certificate(environment, in_process, event)
+    assert not environment.api_gateway.ids
 
 
 @pytest.mark.failure_mode(32)
 def test_delete_after_a_replacement_keeps_the_new_certificate(
-    aws: World, here: InProcess, tags_told: bool
+    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
 ) -> None:
-    event, old = created(aws, here)
-    del aws.api.api.certificates[old]
-    update = aws.event(
+    event, old = create_certificate(environment, in_process)
+    del environment.api_gateway.store.certificates[old]
+    update = environment.event(
         "Update", PhysicalResourceId=old, ResourceProperties=event["ResourceProperties"]
     )
-    here.invoke(update)
-    new = succeeded(aws, update)
+    in_process.invoke(update)
+    new = expect_success(environment, update)
     assert new != old
-    deleted(aws, here, event, old)
-    assert aws.api.ids == {new}
+    delete_certificate(environment, in_process, event, old)
+    assert environment.api_gateway.ids == {new}
 
 
 @pytest.mark.failure_mode(32)
 def test_delete_keeps_a_newer_certificate_of_the_same_logical_id(
-    aws: World, here: InProcess, tags_told: bool
+    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
 ) -> None:
-    first, old = created(aws, here)
-    _, new = created(aws, here)
-    deleted(aws, here, first, old)
-    assert aws.api.ids == {new}
-    deleted(aws, here, first, placeholder(first))
-    assert aws.api.ids == {new}
+    first, old = create_certificate(environment, in_process)
+    _, new = create_certificate(environment, in_process)
+    delete_certificate(environment, in_process, first, old)
+    assert environment.api_gateway.ids == {new}
+    delete_certificate(environment, in_process, first, placeholder_id(first))
+    assert environment.api_gateway.ids == {new}
 
 
-def test_delete_works_with_an_expired_response_url(aws: World, here: InProcess) -> None:
-    event, _ = created(aws, here)
-    deleted(aws, here, event)
-    late = aws.event(
+def test_delete_works_with_an_expired_response_url(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event, _ = create_certificate(environment, in_process)
+    delete_certificate(environment, in_process, event)
+    late = environment.event(
         "Delete",
-        PhysicalResourceId=answers_to(aws, event)[0]["PhysicalResourceId"],
-        ResponseURL=aws.cloudformation.url("answer-0", age=9000),
+        PhysicalResourceId=responses_to(environment, event)[0]["PhysicalResourceId"],
+        ResponseURL=environment.cloudformation.url("response-0", age=9000),
     )
-    here.invoke(late)
-    succeeded(aws, late)
+    in_process.invoke(late)
+    expect_success(environment, late)
 
 
-def test_repeated_delete_gets_the_same_response(aws: World, here: InProcess) -> None:
-    event, _ = created(aws, here)
-    delete = delete_of(aws, event)
-    here.invoke(delete)
-    here.invoke(delete)
-    first, second = answers_to(aws, delete)
+def test_repeated_delete_gets_the_same_response(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event, _ = create_certificate(environment, in_process)
+    delete = delete_event(environment, event)
+    in_process.invoke(delete)
+    in_process.invoke(delete)
+    first, second = responses_to(environment, delete)
     assert first == second
     assert first["Status"] == "SUCCESS"
-    assert aws.api.count("DELETE") == 1
+    assert environment.api_gateway.count("DELETE") == 1

@@ -8,7 +8,7 @@ What must hold, whatever the history:
 * none is left when the stack is gone, but for those of `Request.excused`, which carry its tags;
 * no foreign certificate is touched, unless the template adopts it;
 * what was adopted once is never deleted;
-* each invocation gives one answer, and all SUCCESSes of one request agree on the ID, unless two
+* each invocation gives one response, and all SUCCESSes of one request agree on the ID, unless two
   deliveries ran at the same time, which none can know of;
 * one request has one certificate at a time, unless its deliveries ran at the same time;
 * a delivery with no more than two faulty calls succeeds: FAILED needs a reason.
@@ -42,18 +42,19 @@ from lambda_handler.contract import Attribute, OwnTag
 from lambda_handler.request import validity
 from local_aws.client_certificates import Certificate, Response
 from tests.fault import fakes
+from tests.fault.environment import STACK_ID
 from tests.fault.simulation import (
-    SECRET,
-    Account,
+    SIGNATURE_VALUE,
     Call,
-    Died,
-    Handler,
-    answer_violations,
+    ProcessKilled,
+    SimulatedApiGateway,
+    SimulatedFunction,
     response_url,
-    simulated_handler,
+    response_violations,
+    simulated_function,
 )
 
-QUIET = {
+QUIET: dict[str, Any] = {
     "deadline": None,
     "stateful_step_count": 20,
     "suppress_health_check": list(HealthCheck),
@@ -67,7 +68,6 @@ PROFILE = settings.get_profile(
     "histories-nightly" if os.environ.get("HISTORIES") == "nightly" else "histories"
 )
 
-STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/Stack/51af3dc0-0000"
 OTHER_STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/Other/9b7c2f10-0000"
 LOGICAL_IDS = ("CertificateA", "CertificateB")
 FOREVER = 10_000
@@ -89,20 +89,20 @@ RESPONSES = {
     "unavailable": fakes.UNAVAILABLE,
     "refused": fakes.error(400, "BadRequestException"),
 }
-UNCERTAIN = ("server error", "unavailable", "reset", "hang")
+AMBIGUOUS_KINDS = ("server error", "unavailable", "reset", "hang")
 """The faults that may come after the call took effect."""
-UNBEARABLE = ("refused",)
+PERMANENT_KINDS = ("refused",)
 INTERRUPTIONS = ("twin", "overtaken", "by hand")
 
 
 @dataclass
-class Fault:
+class HistoryFault:
     """What happens to the calls `at` to `at + times - 1` of an invocation.
 
     Besides errors: "crash"; and, inside the call, once, "twin" (a second delivery of the event runs
     to its end), "overtaken" (CloudFormation's next request does) and "by hand" (somebody deletes
     the certificate). `commit`: the call takes effect first. `writes`: reads do not count. `lost`:
-    the twin's answer is.
+    the twin's response is.
     """
 
     kind: str
@@ -121,7 +121,7 @@ class Fault:
 
 faults = st.lists(
     st.builds(
-        Fault,
+        HistoryFault,
         kind=st.sampled_from([*RESPONSES, "reset", "hang", "crash", "crash", *INTERRUPTIONS]),
         at=st.integers(0, 5),
         times=st.sampled_from([1, 1, 2, 4, FOREVER]),
@@ -135,19 +135,19 @@ deliveries = st.lists(
     max_size=6,
 )
 interruptions = st.builds(
-    Fault,
+    HistoryFault,
     kind=st.sampled_from(INTERRUPTIONS),
     at=st.integers(0, 3),
     commit=st.booleans(),
     writes=st.booleans(),
     lost=st.booleans(),
 )
-TWIN = Fault("twin", at=0, writes=True)
-LOST_TWIN = Fault("twin", at=0, writes=True, lost=True)
-CRASH = Fault("crash", at=0, writes=True, commit=True)
-UNTOLD = Fault("server error", at=0, writes=True, commit=True)
-HALF_WAY = Fault("refused", at=1, times=FOREVER, writes=True)
-IN_VAIN = Fault("throttled", at=0, times=FOREVER)
+TWIN = HistoryFault("twin", at=0, writes=True)
+LOST_TWIN = HistoryFault("twin", at=0, writes=True, lost=True)
+CRASH = HistoryFault("crash", at=0, writes=True, commit=True)
+AMBIGUOUS = HistoryFault("server error", at=0, writes=True, commit=True)
+HALF_WAY = HistoryFault("refused", at=1, times=FOREVER, writes=True)
+IN_VAIN = HistoryFault("throttled", at=0, times=FOREVER)
 descriptions = st.sampled_from([None, "", "backend", "größer"])
 tags = st.dictionaries(
     st.sampled_from(["team", "stage", "cost:center"]), st.sampled_from(["", "edge", "core"])
@@ -163,7 +163,7 @@ class Request:
     role: Literal["create", "update", "replace", "delete", "clean"]
     event: dict[str, Any]
     resource: "Resource"
-    answers: list[dict[str, Any]] = field(default_factory=list)
+    responses: list[dict[str, Any]] = field(default_factory=list)
     awaited: bool = True
     """CloudFormation still listens: no answer came, and it has not given up."""
     over: bool = False
@@ -203,11 +203,11 @@ class Resource:
 
 
 @dataclass(eq=False)
-class Invocation:
+class DeliveryRecord:
     """One invocation of the function, and what happened in it."""
 
     request: Request
-    faults: list[Fault]
+    faults: list[HistoryFault]
     deliveries: list[Any]
     began: float
     calls: int = 0
@@ -219,16 +219,16 @@ class Invocation:
 
 
 class Histories(RuleBasedStateMachine):
-    """A stack with two logical IDs, in an account where others have certificates too."""
+    """A stack with two logical IDs, in an api where others have certificates too."""
 
-    handler: Handler
+    function: SimulatedFunction
     tags_in_list: bool
 
     def __init__(self) -> None:
         super().__init__()
-        self.account = Account(self.handler.clock, tags_in_list=self.tags_in_list)
-        self.handler.begin(self.wire, self.put)
-        self.clock = self.handler.clock
+        self.api = SimulatedApiGateway(self.function.clock, tags_in_list=self.tags_in_list)
+        self.function.connect(self.call_api, self.put_response)
+        self.clock = self.function.clock
         self.resources = {name: Resource(name) for name in LOGICAL_IDS}
         self.requests: list[Request] = []
         self.makers: dict[str, Request] = {}
@@ -236,7 +236,7 @@ class Histories(RuleBasedStateMachine):
         self.by_hand: set[str] = set()
         self.doomed: set[str] = set()
         """IDs whose Delete was sent."""
-        self.running: list[Invocation] = []
+        self.running: list[DeliveryRecord] = []
         self.violations: list[str] = []
         self.foreign = {made.id: _portrait(made) for made in self.others()}
         self.adoptable = next(iter(self.foreign))
@@ -254,19 +254,19 @@ class Histories(RuleBasedStateMachine):
         """Certificates that look like this stack's and are not."""
 
         def tagged(stack: str, logical: str, request: str) -> Certificate:
-            marks = {OwnTag.STACK: stack, OwnTag.LOGICAL: logical, OwnTag.REQUEST: request}
-            return self.account.generate("foreign", marks)
+            own_tags = {OwnTag.STACK: stack, OwnTag.LOGICAL: logical, OwnTag.REQUEST: request}
+            return self.api.generate("foreign", own_tags)
 
         first = _request_id(1)
-        yield self.account.generate("untagged", {})
+        yield self.api.generate("untagged", {})
         yield tagged(OTHER_STACK, LOGICAL_IDS[0], first)
         yield tagged(OTHER_STACK, LOGICAL_IDS[0], _request_id(0))
         # Of this stack, as a resource that was retained, or left its template, leaves one.
-        yield tagged(STACK, LOGICAL_IDS[0], _request_id(0))
-        yield tagged(STACK, "CertificateC", first)
-        # Imported from another tool: some of the marks only.
-        yield self.account.generate(None, {OwnTag.STACK: STACK, OwnTag.LOGICAL: LOGICAL_IDS[0]})
-        yield self.account.generate(None, {OwnTag.REQUEST: first, "team": "edge"})
+        yield tagged(STACK_ID, LOGICAL_IDS[0], _request_id(0))
+        yield tagged(STACK_ID, "CertificateC", first)
+        # Imported from another tool: some of the own_tags only.
+        yield self.api.generate(None, {OwnTag.STACK: STACK_ID, OwnTag.LOGICAL: LOGICAL_IDS[0]})
+        yield self.api.generate(None, {OwnTag.REQUEST: first, "team": "edge"})
 
     # What CloudFormation does
 
@@ -276,7 +276,7 @@ class Histories(RuleBasedStateMachine):
         tags=tags,
         adopt=adoptions,
         tries=st.sampled_from(
-            [[], [[]], [[TWIN]], [[TWIN], []], [[LOST_TWIN]], [[UNTOLD]], [[CRASH], [IN_VAIN]]]
+            [[], [[]], [[TWIN]], [[TWIN], []], [[LOST_TWIN]], [[AMBIGUOUS]], [[CRASH], [IN_VAIN]]]
         ),
     )
     @precondition(lambda self: self.absent())
@@ -286,9 +286,9 @@ class Histories(RuleBasedStateMachine):
         description: str | None,
         tags: dict[str, str],
         adopt: str | None,
-        tries: list[list[Fault]],
+        tries: list[list[HistoryFault]],
     ) -> None:
-        """Many histories need a certificate, two that raced, or one untold, before they begin."""
+        """Create a resource, often with a history: a race, a lost response or a crash."""
         resource = _pick(self.absent(), nth)
         resource.drifted = False
         properties = self.properties(resource, description, tags, adopt)
@@ -310,7 +310,7 @@ class Histories(RuleBasedStateMachine):
         description: str | None,
         tags: dict[str, str],
         adopt: str | None,
-        tries: list[list[Fault]],
+        tries: list[list[HistoryFault]],
     ) -> None:
         resource = _pick(self.updatable(), nth)
         properties = self.properties(resource, description, tags, adopt)
@@ -335,7 +335,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(nth=nth, tries=st.sampled_from([[], [[CRASH]], [[CRASH], []]]))
     @precondition(lambda self: self.idle())
-    def delete(self, nth: int, tries: list[list[Fault]]) -> None:
+    def delete(self, nth: int, tries: list[list[HistoryFault]]) -> None:
         resource = _pick(self.idle(), nth)
         request = self.send("delete", resource, physical_id=resource.physical_id)
         for faults in tries:
@@ -352,25 +352,25 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.pending())
     def give_up(self, nth: int) -> None:
         """The ServiceTimeout is over."""
-        self.clock.pass_by(SERVICE_TIMEOUT)
+        self.clock.advance(SERVICE_TIMEOUT)
         self.settle(_pick(self.pending(), nth), None)
 
     # What Lambda does
 
     @rule(nth=nth, faults=faults, deliveries=deliveries)
     @precondition(lambda self: self.pending())
-    def deliver_awaited(self, nth: int, faults: list[Fault], deliveries: list[Any]) -> None:
+    def deliver_awaited(self, nth: int, faults: list[HistoryFault], deliveries: list[Any]) -> None:
         self.deliver(_pick(self.pending(), nth), faults, deliveries)
 
     @rule(nth=nth, interruption=interruptions)
     @precondition(lambda self: self.pending())
-    def deliver_interrupted(self, nth: int, interruption: Fault) -> None:
+    def deliver_interrupted(self, nth: int, interruption: HistoryFault) -> None:
         self.deliver(_pick(self.pending(), nth), [interruption], [])
 
     @rule(nth=nth, kind=st.sampled_from(sorted(RESPONSES)), at=st.integers(0, 2))
     @precondition(lambda self: self.pending())
     def deliver_in_vain(self, nth: int, kind: str, at: int) -> None:
-        self.deliver(_pick(self.pending(), nth), [Fault(kind, at, FOREVER)], [])
+        self.deliver(_pick(self.pending(), nth), [HistoryFault(kind, at, FOREVER)], [])
 
     @rule(nth=nth)
     @precondition(lambda self: self.pending())
@@ -379,29 +379,29 @@ class Histories(RuleBasedStateMachine):
 
     @rule(nth=nth, faults=faults, deliveries=deliveries)
     @precondition(lambda self: self.again())
-    def deliver_again(self, nth: int, faults: list[Fault], deliveries: list[Any]) -> None:
+    def deliver_again(self, nth: int, faults: list[HistoryFault], deliveries: list[Any]) -> None:
         """A duplicate, or the next try of an invocation that ended in an error."""
         self.deliver(_pick(self.again(), nth), faults, deliveries)
 
     @rule(nth=nth)
     @precondition(lambda self: self.overtaken())
     def deliver_after_delete(self, nth: int) -> None:
-        """Nobody can know of that Delete: the one thing to ask is that the tags tell of it."""
+        """The handler cannot know of the Delete. The certificate must still carry its tags."""
         request = _pick(self.overtaken(), nth)
         request.excused = request.excused or "delivered again after its Delete"
         self.deliver(request, [], [])
 
     @rule(nth=nth, faults=faults)
     @precondition(lambda self: self.requests)
-    def deliver_hours_late(self, nth: int, faults: list[Fault]) -> None:
+    def deliver_hours_late(self, nth: int, faults: list[HistoryFault]) -> None:
         request = _pick(self.requests, nth)
         if request.awaited:
             self.settle(request, None)
-        self.clock.pass_by(LIFE)
-        before = set(self.account.certificates)
+        self.clock.advance(LIFE)
+        before = set(self.api.certificates)
         # Nothing else runs then, and somebody's deleting by hand would show as the handler's.
         self.deliver(request, [fault for fault in faults if fault.kind not in INTERRUPTIONS], [])
-        made = set(self.account.certificates) - before
+        made = set(self.api.certificates) - before
         assert not made, f"a {request.role} that came hours late made {made}"
 
     # What somebody does
@@ -414,12 +414,12 @@ class Histories(RuleBasedStateMachine):
     @rule(nth=nth)
     @precondition(lambda self: self.own())
     def use_in_a_stage(self, nth: int) -> None:
-        self.account.in_use.add(_pick(sorted(self.own()), nth))
+        self.api.in_use.add(_pick(sorted(self.own()), nth))
 
     @rule()
-    @precondition(lambda self: self.account.in_use)
+    @precondition(lambda self: self.api.in_use)
     def free_stages(self) -> None:
-        self.account.in_use.clear()
+        self.api.in_use.clear()
 
     # What must hold
 
@@ -432,17 +432,17 @@ class Histories(RuleBasedStateMachine):
         for resource in self.resources.values():
             id = resource.physical_id
             if id and id not in self.by_hand | self.doomed:
-                assert id in self.account.certificates, f"{resource.logical_id} lost {id}"
+                assert id in self.api.certificates, f"{resource.logical_id} lost {id}"
 
     @invariant()
     def foreign_certificates_are_as_they_were(self) -> None:
         for id, portrait in self.foreign.items():
-            assert id in self.account.certificates, f"foreign {id} was deleted"
-            assert id in self.adopted or _portrait(self.account.certificates[id]) == portrait
+            assert id in self.api.certificates, f"foreign {id} was deleted"
+            assert id in self.adopted or _portrait(self.api.certificates[id]) == portrait
 
     @invariant()
     def what_was_adopted_is_never_deleted(self) -> None:
-        assert self.released <= set(self.account.certificates)
+        assert self.released <= set(self.api.certificates)
 
     @invariant()
     def a_request_has_one_certificate_unless_it_raced(self) -> None:
@@ -464,16 +464,16 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def a_settled_certificate_is_as_the_template_wants_it(self) -> None:
         for resource in self.resources.values():
-            found = self.account.certificates.get(resource.physical_id or "")
+            found = self.api.certificates.get(resource.physical_id or "")
             if found and not resource.pending and not resource.drifted:
-                description, tags = _wanted(resource.properties)
+                description, tags = _desired(resource.properties)
                 own = {key for key in found.tags if key.startswith(OwnTag.PREFIX)}
-                told = {key: value for key, value in found.tags.items() if key not in own}
+                user_tags = {key: value for key, value in found.tags.items() if key not in own}
                 if found.id in self.own():
                     assert len(own) == OwnTag.COUNT
-                    assert (found.description or "", told) == (description, tags)
+                    assert (found.description or "", user_tags) == (description, tags)
                 else:  # what the template does not name stays
-                    assert tags.items() <= told.items()
+                    assert tags.items() <= user_tags.items()
                     assert (found.description or "") == description or not description
                 if found.id == resource.properties.get(ADOPT):
                     assert own == {OwnTag.STACK, OwnTag.LOGICAL}
@@ -481,11 +481,11 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def no_log_line_holds_the_signed_url(self) -> None:
-        assert not self.handler.leaked()
+        assert not self.function.leaking_log_lines()
 
     def teardown(self) -> None:
         """Delete the stack, without faults: what is left then is left for ever."""
-        self.account.in_use.clear()
+        self.api.in_use.clear()
         for resource in self.resources.values():
             for _ in range(20):
                 if resource.pending and self.clock.now >= _given_up_at(resource.pending.event):
@@ -561,7 +561,7 @@ class Histories(RuleBasedStateMachine):
         resource: Resource,
         *,
         properties: dict[str, Any] | None = None,
-        former: dict[str, Any] | None = None,
+        previous: dict[str, Any] | None = None,
         physical_id: str | None = None,
     ) -> Request:
         """CloudFormation sends a request; nothing has delivered it yet."""
@@ -571,8 +571,8 @@ class Histories(RuleBasedStateMachine):
             "RequestType": {"update": "Update", "delete": "Delete", "clean": "Delete"}.get(
                 role, "Create"
             ),
-            "ResponseURL": response_url(self.clock, f"answer-{number}"),
-            "StackId": STACK,
+            "ResponseURL": response_url(self.clock, f"response-{number}"),
+            "StackId": STACK_ID,
             "RequestId": _request_id(number),
             "ResourceType": "Custom::ApiGatewayClientCertificate",
             "LogicalResourceId": resource.logical_id,
@@ -586,11 +586,11 @@ class Histories(RuleBasedStateMachine):
                 other.drifted = True  # both change one certificate
         if role == "update":
             event["PhysicalResourceId"] = resource.physical_id
-            event["OldResourceProperties"] = resource.properties if former is None else former
+            event["OldResourceProperties"] = resource.properties if previous is None else previous
         if physical_id is not None:
             event["PhysicalResourceId"] = physical_id
             self.doomed.add(physical_id)
-            named = self.account.certificates.get(physical_id)
+            named = self.api.certificates.get(physical_id)
             for request in self.requests:
                 if request.makes and (
                     self.makers.get(physical_id) is request
@@ -602,16 +602,16 @@ class Histories(RuleBasedStateMachine):
         self.requests.append(resource.pending)
         return resource.pending
 
-    def settle(self, request: Request, answer: Mapping[str, Any] | None) -> None:
-        """CloudFormation takes the first answer, or gives up (None), and goes on."""
+    def settle(self, request: Request, response: Mapping[str, Any] | None) -> None:
+        """CloudFormation takes the first response, or gives up (None), and goes on."""
         assert request.awaited
         request.awaited = False
         resource, properties = request.resource, request.event["ResourceProperties"]
         resource.pending = None
-        success = answer is not None and answer["Status"] == "SUCCESS"
-        id = str(answer["PhysicalResourceId"]) if answer else ""
+        success = response is not None and response["Status"] == "SUCCESS"
+        id = str(response["PhysicalResourceId"]) if response else ""
         if request.role in ("create", "replace"):
-            if not answer:
+            if not response:
                 id = f"Stack-{resource.logical_id}-1N7EN7EDB1C{len(self.requests)}"
                 request.excused = "never answered, and its Delete carries an invented ID"
             self.makers.setdefault(id, request)
@@ -628,7 +628,7 @@ class Histories(RuleBasedStateMachine):
                 resource.garbage.append(id)
                 self.send("clean", resource, physical_id=id)
         elif request.role == "update":
-            former = request.event["OldResourceProperties"]
+            previous = request.event["OldResourceProperties"]
             if success:
                 cleaned = not resource.garbage
                 if request.undoes:
@@ -641,17 +641,17 @@ class Histories(RuleBasedStateMachine):
                     resource.drifted = _stops_adopting(request) and (
                         resource.undo != properties or self.any_raced(resource)
                     )
-                resource.undo = former if cleaned and not request.undoes else None
+                resource.undo = previous if cleaned and not request.undoes else None
                 resource.physical_id, resource.properties = id, properties
             else:
                 if request.event["PhysicalResourceId"] in self.by_hand or _stops_adopting(request):
-                    request.excused = "may have made a certificate anew, and did not tell so"
+                    request.excused = "may have replaced its certificate without responding"
                 if id and len(self.requests) % 2:  # CloudFormation may name either from now on
                     resource.garbage += {str(resource.physical_id)} - {id}
                     resource.physical_id = id
                 rollback = "Rollback" in request.event
-                now, before = (properties, former) if rollback else (former, properties)
-                sent = self.send("update", resource, properties=now, former=before)
+                now, before = (properties, previous) if rollback else (previous, properties)
+                sent = self.send("update", resource, properties=now, previous=before)
                 sent.event["Rollback"] = "of the model's, which the handler must ignore"
         else:
             id = str(request.event["PhysicalResourceId"])
@@ -667,7 +667,9 @@ class Histories(RuleBasedStateMachine):
 
     # The model of Lambda, and the world inside an invocation
 
-    def deliver(self, request: Request | None, faults: list[Fault], deliveries: list[Any]) -> None:
+    def deliver(
+        self, request: Request | None, faults: list[HistoryFault], deliveries: list[Any]
+    ) -> None:
         assert request is not None
         resource = request.resource
         if request.awaited and self.clock.now >= _given_up_at(request.event):
@@ -693,21 +695,21 @@ class Histories(RuleBasedStateMachine):
             )
         ):
             request.excused = request.excused or "made one anew when nobody listened any more"
-        invocation = Invocation(request, faults, [*deliveries], self.clock.now)
+        invocation = DeliveryRecord(request, faults, [*deliveries], self.clock.now)
         self.running.append(invocation)
         try:
-            self.handler(request.event, FUNCTION_SECONDS)
+            self.function(request.event, FUNCTION_SECONDS)
             ended = "returned"
-        except self.handler.Undelivered as error:
+        except self.function.UndeliveredError as error:
             ended = "undelivered"
-            self.check(SECRET not in str(error), "an error tells the signed URL")
-        except Died:
+            self.check(SIGNATURE_VALUE not in str(error), "an error contains the signed URL")
+        except ProcessKilled:
             ended = "died"
         finally:
             self.running.pop()
         self.check_end(invocation, ended)
 
-    def wire(self, call: Call) -> Response:
+    def call_api(self, call: Call) -> Response:
         invocation = self.running[-1]
         numbers = invocation.calls, invocation.writes
         invocation.calls += 1
@@ -715,18 +717,18 @@ class Histories(RuleBasedStateMachine):
         self.check_write(call, invocation.request)
         fault = next((fault for fault in invocation.faults if fault.hits(call, *numbers)), None)
         if fault is None:
-            return self.answer(call)
+            return self.respond(call)
         if fault.kind == "crash":
             if fault.commit:
-                self.answer(call)
-            raise Died
+                self.respond(call)
+            raise ProcessKilled
         if fault.kind in INTERRUPTIONS:
-            response = self.answer(call) if fault.commit else None
+            response = self.respond(call) if fault.commit else None
             self.interrupt(invocation, fault)
-            return response or self.answer(call)
+            return response or self.respond(call)
         invocation.faulty += 1
-        if fault.commit and fault.kind in UNCERTAIN:
-            self.answer(call)
+        if fault.commit and fault.kind in AMBIGUOUS_KINDS:
+            self.respond(call)
         if fault.kind == "reset":
             raise ConnectionClosedError(endpoint_url="https://apigateway.invalid")
         if fault.kind == "hang":
@@ -747,9 +749,9 @@ class Histories(RuleBasedStateMachine):
                 f"{call.method} {call.path}: a certificate that the stack does not own",
             )
 
-    def answer(self, call: Call) -> Response:
+    def respond(self, call: Call) -> Response:
         """What API Gateway does, and what an adoption releases."""
-        response = self.account.answer(call)
+        response = self.api.respond(call)
         if call.method == "DELETE" and OwnTag.REQUEST in call.query.get("tagKeys", []):
             for id in self.own():
                 if id in call.path:
@@ -759,7 +761,7 @@ class Histories(RuleBasedStateMachine):
                             request.excused = "its certificate was adopted"
         return response
 
-    def interrupt(self, invocation: Invocation, fault: Fault) -> None:
+    def interrupt(self, invocation: DeliveryRecord, fault: HistoryFault) -> None:
         """What runs to its end inside a call of an invocation."""
         invocation.interrupted = True
         request, resource = invocation.request, invocation.request.resource
@@ -781,14 +783,14 @@ class Histories(RuleBasedStateMachine):
             if resource.pending:
                 self.deliver(resource.pending, [], [])
 
-    def put(self, url: SplitResult, body: bytes) -> int:
+    def put_response(self, url: SplitResult, body: bytes) -> int:
         """The ResponseURL."""
         invocation = self.running[-1]
         request = invocation.request
         invocation.bodies.append(body)
         outcome = invocation.deliveries.pop(0) if invocation.deliveries else 200
         if outcome == "crash":
-            raise Died
+            raise ProcessKilled
         if outcome == "reset":
             raise ConnectionResetError(f"{url.geturl()} reset")
         if isinstance(outcome, int) and outcome != 200:
@@ -799,63 +801,65 @@ class Histories(RuleBasedStateMachine):
             invocation.taken = True
             self.take(request, json.loads(body))
         if outcome == "taken, crash":
-            raise Died
+            raise ProcessKilled
         if outcome == "taken, reset":
             raise ConnectionResetError(f"{url.geturl()} reset")
         return 200
 
-    def take(self, request: Request, answer: dict[str, Any]) -> None:
-        self.violations += answer_violations(request.event, json.dumps(answer).encode())
-        id, data = answer["PhysicalResourceId"], answer["Data"]
+    def take(self, request: Request, response: dict[str, Any]) -> None:
+        self.violations += response_violations(request.event, json.dumps(response).encode())
+        id, data = response["PhysicalResourceId"], response["Data"]
         resource = request.resource
-        if request.makes and answer["Status"] == "SUCCESS":
-            found = self.account.certificates.get(id)
+        if request.makes and response["Status"] == "SUCCESS":
+            found = self.api.certificates.get(id)
             if found:
-                told = {
+                expected = {
                     Attribute.ID: id,
-                    Attribute.ARN: self.account.arn(id),
+                    Attribute.ARN: self.api.arn(id),
                     Attribute.PEM: found.pem,
                     Attribute.CREATED: _iso(found.created),
                     Attribute.EXPIRATION: _iso(found.expires),
                 }
-                self.check(data == told, f"attributes {data}, not {told}")
+                self.check(data == expected, f"attributes {data}, not {expected}")
             else:
                 self.check(id in self.by_hand | self.doomed or bool(request.excused), f"no {id}")
-            others = {a["PhysicalResourceId"] for a in request.answers if a["Status"] == "SUCCESS"}
-            agree = others <= {id} or request.raced or others & self.by_hand
+            others = {
+                a["PhysicalResourceId"] for a in request.responses if a["Status"] == "SUCCESS"
+            }
+            agree = others <= {id} or request.raced or bool(others & self.by_hand)
             # One that returns to what the resource made cannot know of what was made later.
             agree = agree or (resource.drifted and _stops_adopting(request))
             self.check(bool(agree or request.excused), f"answers {others} and {id}")
         if request.role in ("delete", "clean"):
             self.check(id == request.event["PhysicalResourceId"], f"a Delete answered {id}")
-        request.answers.append(answer)
+        request.responses.append(response)
         if request.awaited:
-            self.settle(request, answer)
+            self.settle(request, response)
 
-    def check_end(self, invocation: Invocation, ended: str) -> None:
+    def check_end(self, invocation: DeliveryRecord, ended: str) -> None:
         request = invocation.request
         self.check(len(set(invocation.bodies)) <= 1, "one invocation gave several answers")
         if ended == "returned":
             self.check(invocation.taken, "returned without a delivered answer")
         if ended == "died" or not invocation.bodies:
             return
-        answer = json.loads(invocation.bodies[0])
-        bearable = (
+        response = json.loads(invocation.bodies[0])
+        must_succeed = (
             invocation.faulty <= 2
             and not invocation.interrupted
-            and not any(fault.kind in UNBEARABLE for fault in invocation.faults)
-            and not self.account.in_use
+            and not any(fault.kind in PERMANENT_KINDS for fault in invocation.faults)
+            and not self.api.in_use
             and not _expired(request.event, invocation.began)
             and not (request.makes and invocation.began >= _given_up_at(request.event))
-            and request.event["ResourceProperties"].get(ADOPT) in {None, *self.account.certificates}
+            and request.event["ResourceProperties"].get(ADOPT) in {None, *self.api.certificates}
         )
         self.check(
-            answer["Status"] == "SUCCESS" or not bearable,
-            f"{request.role} FAILED for nothing: {answer['Reason']}",
+            response["Status"] == "SUCCESS" or not must_succeed,
+            f"{request.role} FAILED for nothing: {response['Reason']}",
         )
 
     def check(self, holds: bool, violation: str) -> None:
-        """Inside an invocation an AssertionError would become a FAILED answer."""
+        """Inside an invocation an AssertionError would become a FAILED response."""
         if not holds:
             self.violations.append(violation)
 
@@ -881,27 +885,27 @@ class Histories(RuleBasedStateMachine):
 
     def own(self) -> set[str]:
         """Certificates that the stack made and that no resource of it has adopted since."""
-        return set(self.account.certificates) - set(self.foreign) - self.released
+        return set(self.api.certificates) - set(self.foreign) - self.released
 
     def made_by(self, request: Request) -> set[str]:
-        marks = {
-            OwnTag.STACK: STACK,
+        own_tags = {
+            OwnTag.STACK: STACK_ID,
             OwnTag.LOGICAL: request.resource.logical_id,
             OwnTag.REQUEST: request.id,
         }
         return {
             id
-            for id, found in self.account.certificates.items()
-            if id not in self.foreign and marks.items() <= found.tags.items()
+            for id, found in self.api.certificates.items()
+            if id not in self.foreign and own_tags.items() <= found.tags.items()
         }
 
     def remove_by_hand(self, id: str) -> None:
         """Its siblings cannot be found any more: they are known through its tags alone."""
-        marks = self.account.certificates.pop(id).tags
-        self.account.in_use.discard(id)
+        own_tags = self.api.certificates.pop(id).tags
+        self.api.in_use.discard(id)
         self.by_hand.add(id)
         for request in self.requests:
-            if request.id == marks[OwnTag.REQUEST]:
+            if request.id == own_tags[OwnTag.REQUEST]:
                 request.excused = request.excused or "its certificate was deleted by hand"
 
 
@@ -944,21 +948,21 @@ def _properties(description: str | None, tags: Mapping[str, str]) -> dict[str, A
     return {"ServiceTimeout": "1200", **described, **({"Tags": listed} if listed else {})}
 
 
-def _wanted(properties: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+def _desired(properties: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     listed = properties.get("Tags", [])
     return properties.get("Description", ""), {tag["Key"]: tag["Value"] for tag in listed}
 
 
 @pytest.fixture(scope="module")
-def handler() -> Iterator[Handler]:
-    with simulated_handler() as handler:
-        yield handler
+def function() -> Iterator[SimulatedFunction]:
+    with simulated_function() as function:
+        yield function
 
 
 @pytest.mark.parametrize("listed", [True, False], ids=["list tells tags", "list tells no tags"])
 def test_no_history_loses_a_certificate_or_leaves_one_behind(
-    handler: Handler, listed: bool, monkeypatch: pytest.MonkeyPatch
+    function: SimulatedFunction, listed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_gateway, "PAGE_SIZE", api_gateway.PAGE_SIZE)  # the machine changes it
-    machine = type("Machine", (Histories,), {"handler": handler, "tags_in_list": listed})
+    machine = type("Machine", (Histories,), {"function": function, "tags_in_list": listed})
     run_state_machine_as_test(machine, settings=PROFILE)

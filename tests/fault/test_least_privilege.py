@@ -1,7 +1,7 @@
 """The role's policy, against IAM that is enforced: it suffices, and nothing of it is too much.
 
 The packaged handler runs with the credentials of a role that has the template's statements and no
-other. Its list tells no tags here, so that it has to ask for them: the form that needs the most.
+other. Lists contain no tags here, which needs the most permissions: the handler must get them.
 """
 
 import fnmatch
@@ -16,7 +16,9 @@ import pytest
 
 from cdk_apigateway_client_certificate import ClientCertificateStack
 from local_aws import LocalAws
-from tests.fault.fakes import FakeCloudFormation, Function, World
+from tests.fault.environment import STACK_ID
+from tests.fault.fakes import FakeCloudFormation
+from tests.fault.packaged_function import PackagedFunction
 
 Pair = tuple[str, str]
 
@@ -96,7 +98,7 @@ def policy(allowed: list[Pair]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-class Account:
+class AccountWithRole:
     """The local AWS with a role, and the packaged handler that runs as this role."""
 
     def __init__(self, aws: LocalAws, cloudformation: FakeCloudFormation, asset: Path) -> None:
@@ -113,14 +115,14 @@ class Account:
         credentials = session["Credentials"]
         inherited = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE")
         files = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED")
-        self.function = Function(
+        self.function = PackagedFunction(
             asset,
             {
                 **{name: aws.variables[name] for name in (*inherited, *files, "NO_PROXY")},
                 "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
                 "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
                 "AWS_SESSION_TOKEN": credentials["SessionToken"],
-                "SSL_CERT_FILE": str(cloudformation.certificate),
+                "SSL_CERT_FILE": str(cloudformation.authority),
             },
         )
         self._requests = 0
@@ -132,12 +134,12 @@ class Account:
         )
 
     def ask(self, kind: str, **overrides: Any) -> dict[str, Any]:
-        """The answer to one request."""
+        """The response to one request."""
         self._requests += 1
         event = {
             "RequestType": kind,
-            "ResponseURL": self._cloudformation.url(f"answer-{self._requests}"),
-            "StackId": World.stack_id,
+            "ResponseURL": self._cloudformation.url(f"response-{self._requests}"),
+            "StackId": STACK_ID,
             "RequestId": f"7d3e9c1a-0000-4000-8000-{self._requests:012d}",
             "ResourceType": "Custom::ApiGatewayClientCertificate",
             "LogicalResourceId": "Certificate4E7ABB08",
@@ -145,28 +147,28 @@ class Account:
             **overrides,
         }
         invocation = self.function.invoke(event, SECONDS)
-        assert invocation.ended == "returned", invocation
-        return self._cloudformation.answers[-1]
+        assert invocation.outcome == "returned", invocation
+        return self._cloudformation.responses[-1]
 
-    def update(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """The answer to an Update of a certificate that was made with `properties()`."""
+    def update(self, desired: dict[str, Any]) -> dict[str, Any]:
+        """The response to an Update of a certificate that was made with `properties()`."""
         made = self.make()
         return self.ask(
             "Update",
             PhysicalResourceId=made,
-            ResourceProperties=wanted,
+            ResourceProperties=desired,
             OldResourceProperties=properties(),
         )
 
     def make(self) -> str:
         """A certificate as the handler would have made it, made by the account's root."""
-        marks = {
-            "client-certificate:stack-id": World.stack_id,
+        own_tags = {
+            "client-certificate:stack-id": STACK_ID,
             "client-certificate:logical-id": "Certificate4E7ABB08",
             "client-certificate:request-id": f"made-{self._requests}",
         }
         made = self.api.generate_client_certificate(
-            description="backend", tags={"team": "edge", **marks}
+            description="backend", tags={"team": "edge", **own_tags}
         )
         return str(made["clientCertificateId"])
 
@@ -201,13 +203,13 @@ def properties(description: str = "backend", team: str | None = "edge") -> dict[
     return {"ServiceTimeout": "1200", "Description": description, "Tags": tags}
 
 
-def create_again(account: Account) -> dict[str, Any]:
+def create_again(account: AccountWithRole) -> dict[str, Any]:
     """A Create that has to ask each certificate for its tags."""
     account.make()
     return account.ask("Create")
 
 
-def adopt_what_an_earlier_delivery_made(account: Account) -> dict[str, Any]:
+def adopt_what_an_earlier_delivery_made(account: AccountWithRole) -> dict[str, Any]:
     request = {"RequestId": "one request"}
     first = account.ask("Create", **request)
     second = account.ask("Create", **request)
@@ -215,14 +217,14 @@ def adopt_what_an_earlier_delivery_made(account: Account) -> dict[str, Any]:
     return second
 
 
-def take_into_care(account: Account) -> dict[str, Any]:
+def take_into_care(account: AccountWithRole) -> dict[str, Any]:
     id = account.api.generate_client_certificate()["clientCertificateId"]
     return account.ask(
         "Create", ResourceProperties={**properties(), "AdoptClientCertificateId": id}
     )
 
 
-def look_up(account: Account) -> dict[str, Any]:
+def look_up(account: AccountWithRole) -> dict[str, Any]:
     return account.ask(
         "Create",
         ResourceType="Custom::ApiGatewayClientCertificateLookup",
@@ -230,7 +232,7 @@ def look_up(account: Account) -> dict[str, Any]:
     )
 
 
-OPERATIONS: dict[str, Callable[[Account], dict[str, Any]]] = {
+OPERATIONS: dict[str, Callable[[AccountWithRole], dict[str, Any]]] = {
     "create": lambda account: account.ask("Create"),
     "create again": create_again,
     "adopt what an earlier delivery made": adopt_what_an_earlier_delivery_made,
@@ -251,10 +253,10 @@ OPERATIONS: dict[str, Callable[[Account], dict[str, Any]]] = {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, asset: Path) -> Iterator[Account]:
+def server(tmp_path_factory: pytest.TempPathFactory, asset: Path) -> Iterator[AccountWithRole]:
     folder = tmp_path_factory.mktemp("cloudformation")
     with LocalAws(tags_in_list=False) as aws, FakeCloudFormation(folder) as cloudformation:
-        account = Account(aws, cloudformation, asset)
+        account = AccountWithRole(aws, cloudformation, asset)
         try:
             yield account
         finally:
@@ -262,7 +264,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, asset: Path) -> Iterator[Ac
 
 
 @pytest.fixture
-def account(server: Account) -> Account:
+def account(server: AccountWithRole) -> AccountWithRole:
     server.clear()
     return server
 
@@ -284,39 +286,39 @@ def test_role_has_only_the_permissions_it_needs(
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_policy_is_sufficient_to(
-    operation: str, account: Account, template: dict[str, Any]
+    operation: str, account: AccountWithRole, template: dict[str, Any]
 ) -> None:
     account.may([pair for pair in pairs(template) if pair[0].startswith("apigateway:")])
-    answer = OPERATIONS[operation](account)
+    response = OPERATIONS[operation](account)
     if operation == "delete in use":
-        assert answer["Status"] == "FAILED"
-        assert re.search(r"is in use by \w+/prod:", answer["Reason"]), answer["Reason"]
+        assert response["Status"] == "FAILED"
+        assert re.search(r"is in use by \w+/prod:", response["Reason"]), response["Reason"]
     else:
-        assert answer["Status"] == "SUCCESS", answer["Reason"]
+        assert response["Status"] == "SUCCESS", response["Reason"]
 
 
 @pytest.mark.parametrize(
     "pair", NEEDED_BY, ids=lambda pair: f"{pair[0]} on {pair[1].removeprefix(ROOT)}"
 )
-def test_policy_needs(pair: Pair, account: Account) -> None:
+def test_policy_needs(pair: Pair, account: AccountWithRole) -> None:
     account.may([other for other in NEEDED_BY if other != pair])
     operation = NEEDED_BY[pair]
-    answer = OPERATIONS[operation](account)
-    assert answer["Status"] == "FAILED", f"{operation} succeeds without {pair}"
-    assert "not permitted" in answer["Reason"]
-    told = re.search(r"role needs (\S+) on (\S+);", answer["Reason"])
-    assert told, answer["Reason"]
-    assert told[1] == pair[0]
-    assert fnmatch.fnmatchcase(told[2], pair[1].replace("[", "[[]"))
+    response = OPERATIONS[operation](account)
+    assert response["Status"] == "FAILED", f"{operation} succeeds without {pair}"
+    assert "not permitted" in response["Reason"]
+    named = re.search(r"role needs (\S+) on (\S+);", response["Reason"])
+    assert named, response["Reason"]
+    assert named[1] == pair[0]
+    assert fnmatch.fnmatchcase(named[2], pair[1].replace("[", "[[]"))
     if operation == "delete in use":
-        assert "the stages could not all be read" in answer["Reason"]
+        assert "the stages could not all be read" in response["Reason"]
 
 
 def test_security_md_lists_exactly_the_policy() -> None:
     document = (Path(__file__).parents[2] / "SECURITY.md").read_text()
     rows = re.findall(r"^\| `(\S+)` \| `/(\S+)` \|", document, re.MULTILINE)
-    told = [
+    listed = [
         (action, f"{ROOT}/{path.replace('{partition}', 'aws').replace('{region}', 'us-east-1')}")
         for action, path in rows
     ]
-    assert sorted(told) == sorted(NEEDED_BY)
+    assert sorted(listed) == sorted(NEEDED_BY)

@@ -5,25 +5,27 @@ from typing import Any
 
 import pytest
 
+from local_aws.client_certificates import Response
 from tests.fault import fakes
+from tests.fault.environment import Environment
 from tests.fault.expect import (
-    created,
-    deleted,
-    failed,
-    placeholder,
+    create_certificate,
+    delete_certificate,
+    expect_failure,
+    expect_success,
+    expected_tags,
+    placeholder_id,
     properties,
-    succeeded,
     tag_list,
-    tags_of,
 )
-from tests.fault.fakes import Fault, World
-from tests.fault.quick_handler import InProcess
+from tests.fault.fakes import InjectedFault
+from tests.fault.in_process_function import InProcessFunction
 
 
 def _update(
-    aws: World, id: str, old: dict[str, Any], new: dict[str, Any], **overrides: Any
+    environment: Environment, id: str, old: dict[str, Any], new: dict[str, Any], **overrides: Any
 ) -> dict[str, Any]:
-    return aws.event(
+    return environment.event(
         "Update",
         PhysicalResourceId=id,
         ResourceProperties=new,
@@ -32,8 +34,8 @@ def _update(
     )
 
 
-def _state(aws: World, id: str) -> tuple[str, dict[str, str]]:
-    found = aws.api.api.certificates[id]
+def _state(environment: Environment, id: str) -> tuple[str, dict[str, str]]:
+    found = environment.api_gateway.store.certificates[id]
     return found.description or "", dict(found.tags)
 
 
@@ -43,61 +45,70 @@ NEW = properties(Description="new", Tags=tag_list(team="edge", stage="two", adde
 
 @pytest.mark.failure_mode(14)
 def test_update_replaces_a_certificate_deleted_by_hand(
-    aws: World, here: InProcess, tags_told: bool
+    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
 ) -> None:
-    event, id = created(aws, here, ResourceProperties=OLD)
-    del aws.api.api.certificates[id]
-    update = _update(aws, id, OLD, NEW)
-    here.invoke(update)
-    new = succeeded(aws, update)
+    event, id = create_certificate(environment, in_process, ResourceProperties=OLD)
+    del environment.api_gateway.store.certificates[id]
+    update = _update(environment, id, OLD, NEW)
+    in_process.invoke(update)
+    new = expect_success(environment, update)
     assert new != id
-    assert _state(aws, new) == ("new", tags_of(update))
-    deleted(aws, here, event, id)  # CloudFormation's cleanup of the old ID
-    assert aws.api.ids == {new}
-    deleted(aws, here, update)
-    assert not aws.api.ids
+    assert _state(environment, new) == ("new", expected_tags(update))
+    delete_certificate(environment, in_process, event, id)  # CloudFormation's cleanup of the old ID
+    assert environment.api_gateway.ids == {new}
+    delete_certificate(environment, in_process, update)
+    assert not environment.api_gateway.ids
 
 
 @pytest.mark.failure_mode(14)
 def test_repeated_update_replaces_a_missing_certificate_once(
-    aws: World,
+    environment: Environment,
 ) -> None:
-    first = aws.function()
-    event, id = created(aws, first)
-    del aws.api.api.certificates[id]
-    update = _update(aws, id, event["ResourceProperties"], event["ResourceProperties"])
-    aws.api.script(Fault("POST", "/clientcertificates", commit=True, do=first.kill))
-    assert first.invoke(update).ended == "died"
-    second = aws.function()
+    first = environment.function()
+    event, id = create_certificate(environment, first)
+    del environment.api_gateway.store.certificates[id]
+    update = _update(environment, id, event["ResourceProperties"], event["ResourceProperties"])
+    environment.api_gateway.inject(
+        InjectedFault("POST", "/clientcertificates", commit=True, do=first.kill)
+    )
+    assert first.invoke(update).outcome == "died"
+    second = environment.function()
     second.invoke(update)
-    assert aws.api.ids == {succeeded(aws, update)}
+    assert environment.api_gateway.ids == {expect_success(environment, update)}
 
 
 @pytest.mark.failure_mode(14)
-def test_rollback_after_a_failed_replacement_succeeds(aws: World, here: InProcess) -> None:
-    event, id = created(aws, here, ResourceProperties=OLD)
-    del aws.api.api.certificates[id]
-    update = _update(aws, id, OLD, NEW)
-    aws.api.script(Fault("POST", ".*", fakes.error(400, "BadRequestException")))
-    here.invoke(update)
-    assert failed(aws, update)[0] == id
-    rollback = _update(aws, id, NEW, OLD)
-    here.invoke(rollback)
-    new = succeeded(aws, rollback)
-    assert _state(aws, new) == ("old", tags_of(rollback))
-    deleted(aws, here, event, id)
-    assert aws.api.ids == {new}
+def test_rollback_after_a_failed_replacement_succeeds(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event, id = create_certificate(environment, in_process, ResourceProperties=OLD)
+    del environment.api_gateway.store.certificates[id]
+    update = _update(environment, id, OLD, NEW)
+    environment.api_gateway.inject(
+        InjectedFault("POST", ".*", fakes.error(400, "BadRequestException"))
+    )
+    in_process.invoke(update)
+    assert expect_failure(environment, update)[0] == id
+    rollback = _update(environment, id, NEW, OLD)
+    in_process.invoke(rollback)
+    new = expect_success(environment, rollback)
+    assert _state(environment, new) == ("old", expected_tags(rollback))
+    delete_certificate(environment, in_process, event, id)
+    assert environment.api_gateway.ids == {new}
 
 
 @pytest.mark.failure_mode(14)
 @pytest.mark.parametrize("id", ["request:1234", "Stack_Logical_AB12", "../x", " "])
 def test_update_with_an_invalid_physical_id_creates_a_certificate(
-    aws: World, here: InProcess, id: str
+    environment: Environment, in_process: InProcessFunction, id: str
 ) -> None:
-    update = _update(aws, id, OLD, NEW)
-    here.invoke(update)
-    assert aws.api.ids == {succeeded(aws, update)}
-    assert set(aws.api.calls) == {"GET /clientcertificates", "POST /clientcertificates"}
+    update = _update(environment, id, OLD, NEW)
+    in_process.invoke(update)
+    assert environment.api_gateway.ids == {expect_success(environment, update)}
+    assert set(environment.api_gateway.calls) == {
+        "GET /clientcertificates",
+        "POST /clientcertificates",
+    }
 
 
 @pytest.mark.failure_mode(15)
@@ -117,146 +128,168 @@ def test_update_with_an_invalid_physical_id_creates_a_certificate(
     ],
 )
 def test_description_changes_reach_the_certificate(
-    aws: World,
-    here: InProcess,
+    environment: Environment,
+    in_process: InProcessFunction,
     before: dict[str, Any],
     after: dict[str, Any],
     patches: int,
     then: str | None,
 ) -> None:
     old, new = properties(**before), properties(**after)
-    _, id = created(aws, here, ResourceProperties=old)
-    assert _state(aws, id)[0] == before.get("Description", "")
-    update = _update(aws, id, old, new)
-    here.invoke(update)
-    assert succeeded(aws, update) == id
-    assert aws.api.count("PATCH") == patches
-    assert _state(aws, id)[0] == (after["Description"] if then is None else then)
+    _, id = create_certificate(environment, in_process, ResourceProperties=old)
+    assert _state(environment, id)[0] == before.get("Description", "")
+    update = _update(environment, id, old, new)
+    in_process.invoke(update)
+    assert expect_success(environment, update) == id
+    assert environment.api_gateway.count("PATCH") == patches
+    assert _state(environment, id)[0] == (after["Description"] if then is None else then)
 
 
 @pytest.mark.failure_mode(15)
 @pytest.mark.parametrize("description", ["größer 💥", "x" * 20000, "a\ud800b", "\u0000"])
 def test_create_sends_the_description_unchanged(
-    aws: World, here: InProcess, description: str
+    environment: Environment, in_process: InProcessFunction, description: str
 ) -> None:
-    _, id = created(aws, here, ResourceProperties=properties(Description=description))
-    assert _state(aws, id)[0] == description
+    _, id = create_certificate(
+        environment, in_process, ResourceProperties=properties(Description=description)
+    )
+    assert _state(environment, id)[0] == description
 
 
 @pytest.mark.failure_mode(15)
-def test_reason_quotes_a_rejected_description_error(aws: World, here: InProcess) -> None:
+def test_reason_quotes_a_rejected_description_error(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
     refusal = fakes.error(400, "BadRequestException", "Description too long")
-    aws.api.script(Fault("POST", ".*", refusal))
-    event = aws.event("Create", ResourceProperties=properties(Description="x" * 20000))
-    here.invoke(event)
-    id, reason = failed(aws, event)
-    assert id == placeholder(event)
+    environment.api_gateway.inject(InjectedFault("POST", ".*", refusal))
+    event = environment.event("Create", ResourceProperties=properties(Description="x" * 20000))
+    in_process.invoke(event)
+    id, reason = expect_failure(environment, event)
+    assert id == placeholder_id(event)
     assert "Description too long" in reason
     assert "xxx" not in reason
-    assert aws.api.count("POST") == 1
+    assert environment.api_gateway.count("POST") == 1
 
 
 @pytest.mark.failure_mode(16)
-def test_update_without_changes_makes_no_write(aws: World, here: InProcess) -> None:
-    event, id = created(aws, here)
-    del aws.api.calls[:]
-    update = _update(aws, id, event["ResourceProperties"], event["ResourceProperties"])
-    here.invoke(update)
-    assert succeeded(aws, update) == id
-    assert aws.api.calls == [f"GET /clientcertificates/{id}"]
+def test_update_without_changes_makes_no_write(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event, id = create_certificate(environment, in_process)
+    del environment.api_gateway.calls[:]
+    update = _update(environment, id, event["ResourceProperties"], event["ResourceProperties"])
+    in_process.invoke(update)
+    assert expect_success(environment, update) == id
+    assert environment.api_gateway.calls == [f"GET /clientcertificates/{id}"]
 
 
 @pytest.mark.failure_mode(16)
-def test_update_of_tags_makes_no_patch(aws: World, here: InProcess) -> None:
-    event, id = created(aws, here, ResourceProperties=OLD)
-    update = _update(aws, id, OLD, {**OLD, "Tags": tag_list(team="edge", stage="two", gone="soon")})
-    here.invoke(update)
-    succeeded(aws, update)
-    assert re.fullmatch(r"PUT /tags/.*", *aws.api.writes[1:])
-    assert _state(aws, id) == ("old", {**tags_of(event), "stage": "two"})
+def test_update_of_tags_makes_no_patch(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event, id = create_certificate(environment, in_process, ResourceProperties=OLD)
+    update = _update(
+        environment, id, OLD, {**OLD, "Tags": tag_list(team="edge", stage="two", gone="soon")}
+    )
+    in_process.invoke(update)
+    expect_success(environment, update)
+    (write,) = environment.api_gateway.writes[1:]
+    assert re.fullmatch(r"PUT /tags/.*", write)
+    assert _state(environment, id) == ("old", {**expected_tags(event), "stage": "two"})
 
 
 @pytest.mark.failure_mode(17)
 def test_update_changes_only_the_tags_that_the_template_changed(
-    aws: World, here: InProcess
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
-    event, id = created(aws, here, ResourceProperties=OLD)
-    live = aws.api.api.certificates[id]
+    event, id = create_certificate(environment, in_process, ResourceProperties=OLD)
+    live = environment.api_gateway.store.certificates[id]
     live.tags |= {"by-hand": "kept", "stage": "by hand"}
-    own = {key: value for key, value in tags_of(event).items() if ":" in key}
-    update = _update(aws, id, OLD, NEW)
-    here.invoke(update)
-    assert succeeded(aws, update) == id
-    wanted = {"team": "edge", "stage": "two", "added": "now"}
-    assert _state(aws, id) == ("new", {**own, **wanted, "by-hand": "kept"})
+    own = {key: value for key, value in expected_tags(event).items() if ":" in key}
+    update = _update(environment, id, OLD, NEW)
+    in_process.invoke(update)
+    assert expect_success(environment, update) == id
+    desired = {"team": "edge", "stage": "two", "added": "now"}
+    assert _state(environment, id) == ("new", {**own, **desired, "by-hand": "kept"})
 
 
 @pytest.mark.failure_mode(17)
-def test_update_replaces_all_47_tags_at_once(aws: World, here: InProcess) -> None:
+def test_update_replaces_all_47_tags_at_once(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
     """50 is the limit, own tags included: the old go before the new come."""
     old = properties(Tags=tag_list(**{f"old{n}": "x" for n in range(47)}))
     new = properties(Tags=tag_list(**{f"new{n}": "x" for n in range(47)}))
-    _, id = created(aws, here, ResourceProperties=old)
-    update = _update(aws, id, old, new)
-    here.invoke(update)
-    succeeded(aws, update)
-    assert len(_state(aws, id)[1]) == 50
-    assert "new46" in _state(aws, id)[1]
+    _, id = create_certificate(environment, in_process, ResourceProperties=old)
+    update = _update(environment, id, old, new)
+    in_process.invoke(update)
+    expect_success(environment, update)
+    assert len(_state(environment, id)[1]) == 50
+    assert "new46" in _state(environment, id)[1]
 
 
 @pytest.mark.failure_mode(17)
-def test_update_gets_tags_missing_from_the_certificate(aws: World, here: InProcess) -> None:
-    _, id = created(aws, here, ResourceProperties=OLD)
+def test_update_gets_tags_missing_from_the_certificate(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    _, id = create_certificate(environment, in_process, ResourceProperties=OLD)
     document = f'{{"clientCertificateId": "{id}"}}'.encode()
-    bare = fakes.Response(200, {}, document)
-    aws.api.script(Fault("GET", f"/clientcertificates/{id}", bare))
-    update = _update(aws, id, OLD, NEW)
-    here.invoke(update)
-    assert succeeded(aws, update) == id, "PEM and dates are read again where they were missing"
-    assert _state(aws, id)[1]["stage"] == "two"
+    bare = Response(200, {}, document)
+    environment.api_gateway.inject(InjectedFault("GET", f"/clientcertificates/{id}", bare))
+    update = _update(environment, id, OLD, NEW)
+    in_process.invoke(update)
+    assert expect_success(environment, update) == id, (
+        "PEM and dates are read again where they were missing"
+    )
+    assert _state(environment, id)[1]["stage"] == "two"
 
 
 @pytest.mark.failure_mode(18)
 @pytest.mark.parametrize("commit", [True, False], ids=["committed", "not-committed"])
 @pytest.mark.parametrize("call", ["PATCH", "PUT", "DELETE"])
 def test_rollback_restores_the_certificate_exactly(
-    aws: World, here: InProcess, call: str, commit: bool
+    environment: Environment, in_process: InProcessFunction, call: str, commit: bool
 ) -> None:
-    _, id = created(aws, here, ResourceProperties=OLD)
-    before = _state(aws, id)
+    _, id = create_certificate(environment, in_process, ResourceProperties=OLD)
+    before = _state(environment, id)
     refusal = fakes.error(400, "BadRequestException")
-    aws.api.script(Fault(call, ".*", refusal, commit=commit))
-    update = _update(aws, id, OLD, NEW)
-    here.invoke(update)
-    assert failed(aws, update)[0] == id
-    rollback = _update(aws, id, NEW, OLD)
-    here.invoke(rollback)
-    assert succeeded(aws, rollback) == id
-    assert _state(aws, id) == before
+    environment.api_gateway.inject(InjectedFault(call, ".*", refusal, commit=commit))
+    update = _update(environment, id, OLD, NEW)
+    in_process.invoke(update)
+    assert expect_failure(environment, update)[0] == id
+    rollback = _update(environment, id, NEW, OLD)
+    in_process.invoke(rollback)
+    assert expect_success(environment, rollback) == id
+    assert _state(environment, id) == before
 
 
 @pytest.mark.failure_mode(18)
-def test_rollback_removes_added_description_and_tags(aws: World, here: InProcess) -> None:
-    event, id = created(aws, here, ResourceProperties=properties())
-    before = _state(aws, id)
-    update = _update(aws, id, properties(), NEW)
-    here.invoke(update)
-    succeeded(aws, update)
-    rollback = _update(aws, id, NEW, properties())
-    here.invoke(rollback)
-    succeeded(aws, rollback)
-    assert _state(aws, id) == before == ("", tags_of(event))
+def test_rollback_removes_added_description_and_tags(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event, id = create_certificate(environment, in_process, ResourceProperties=properties())
+    before = _state(environment, id)
+    update = _update(environment, id, properties(), NEW)
+    in_process.invoke(update)
+    expect_success(environment, update)
+    rollback = _update(environment, id, NEW, properties())
+    in_process.invoke(rollback)
+    expect_success(environment, rollback)
+    assert _state(environment, id) == before == ("", expected_tags(event))
 
 
 @pytest.mark.parametrize("response", [fakes.SERVER_ERROR, None], ids=["500", "reset"])
 @pytest.mark.parametrize("call", ["GET", "PATCH", "PUT", "DELETE"])
 def test_retries_an_ambiguous_call_of_an_update(
-    aws: World, here: InProcess, call: str, response: fakes.Response | None
+    environment: Environment, in_process: InProcessFunction, call: str, response: Response | None
 ) -> None:
-    event, id = created(aws, here, ResourceProperties=OLD)
-    aws.api.script(Fault(call, ".*", response, commit=True))
-    update = _update(aws, id, OLD, NEW)
-    here.invoke(update)
-    assert succeeded(aws, update) == id
-    own = {key: value for key, value in tags_of(event).items() if ":" in key}
-    assert _state(aws, id) == ("new", {**own, "team": "edge", "stage": "two", "added": "now"})
+    event, id = create_certificate(environment, in_process, ResourceProperties=OLD)
+    environment.api_gateway.inject(InjectedFault(call, ".*", response, commit=True))
+    update = _update(environment, id, OLD, NEW)
+    in_process.invoke(update)
+    assert expect_success(environment, update) == id
+    own = {key: value for key, value in expected_tags(event).items() if ":" in key}
+    assert _state(environment, id) == (
+        "new",
+        {**own, "team": "edge", "stage": "two", "added": "now"},
+    )

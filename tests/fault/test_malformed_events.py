@@ -1,6 +1,6 @@
-"""10,000 events, most of them broken: what is answered, what is called and what is told.
+"""10,000 events, most of them malformed: the responses, the calls and the log lines.
 
-A seeded generator rather than hypothesis: the same ten thousand everywhere, in seconds.
+A seeded generator rather than hypothesis: the same events everywhere, in seconds.
 """
 
 import json
@@ -14,22 +14,22 @@ from urllib.parse import SplitResult, unquote
 import pytest
 
 from local_aws.client_certificates import Response
+from tests.fault.environment import STACK_ID
 from tests.fault.simulation import (
-    SECRET,
-    Account,
+    SIGNATURE_VALUE,
     Call,
-    Clock,
-    Handler,
-    answer_violations,
+    SimulatedApiGateway,
+    SimulatedClock,
+    SimulatedFunction,
     response_url,
-    simulated_handler,
+    response_violations,
+    simulated_function,
 )
 
 EVENTS = 10_000
 SEED = 20_240_501
 FUNCTION_SECONDS = 300.0
 
-STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/Stack/51af3dc0-0000"
 ADOPT = "AdoptClientCertificateId"
 LOOKUP = "Custom::ApiGatewayClientCertificateLookup"
 ID = re.compile(r"[A-Za-z0-9-]+")
@@ -91,7 +91,7 @@ OTHERS: tuple[Any, ...] = (
 class Generator:
     """Valid events, the same with one to four places exchanged, and things that are no events."""
 
-    def __init__(self, seed: int, clock: Clock, known_id: Callable[[], str]) -> None:
+    def __init__(self, seed: int, clock: SimulatedClock, known_id: Callable[[], str]) -> None:
         self._random = random.Random(seed)
         self._clock, self._known_id = clock, known_id
         self._number = 0
@@ -111,7 +111,7 @@ class Generator:
 
     def url(self) -> str:
         age = self._random.choice([7200.0] * 9 + [-1.0])
-        return response_url(self._clock, f"answer-{self._number}", age)
+        return response_url(self._clock, f"response-{self._number}", age)
 
     def valid(self) -> dict[str, Any]:
         self._number += 1
@@ -121,7 +121,7 @@ class Generator:
         event: dict[str, Any] = {
             "RequestType": kind,
             "ResponseURL": self.url(),
-            "StackId": STACK,
+            "StackId": STACK_ID,
             "RequestId": f"7d3e9c1a-0000-4000-8000-{self._number:012d}",
             "ResourceType": LOOKUP if looks_up else "Custom::ApiGatewayClientCertificate",
             "LogicalResourceId": "Certificate4E7ABB08",
@@ -231,71 +231,71 @@ def tags_violation(tags: Any, most: int) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def handler() -> Iterator[Handler]:
-    with simulated_handler() as handler:
-        yield handler
+def function() -> Iterator[SimulatedFunction]:
+    with simulated_function() as function:
+        yield function
 
 
 def test_malformed_events_get_one_valid_response_and_make_only_valid_calls(
-    handler: Handler,
+    function: SimulatedFunction,
 ) -> None:
     wrong: list[str] = []
     calls: list[Call] = []
     bodies: list[bytes] = []
-    account = Account(handler.clock)
-    account.quota = EVENTS
+    api = SimulatedApiGateway(function.clock)
+    api.quota = EVENTS
 
-    def wire(call: Call) -> Response:
+    def call_api(call: Call) -> Response:
         calls.append(call)
         if violation := call_violation(call, event["ResourceProperties"].get(ADOPT)):
             wrong.append(f"{call.method} {call.path[:200]}: {violation}")
-        return account.answer(call)
+        return api.respond(call)
 
-    def put(_url: SplitResult, body: bytes) -> int:
+    def put_response(_url: SplitResult, body: bytes) -> int:
         bodies.append(body)
         return 200
 
-    handler.begin(wire, put)
+    function.connect(call_api, put_response)
     pick = random.Random(SEED)
 
     def known_id() -> str:
-        live = list(account.certificates)
+        live = list(api.certificates)
         return pick.choice(live) if live and pick.random() < 0.8 else "gone42"
 
-    generator = Generator(SEED, handler.clock, known_id)
+    generator = Generator(SEED, function.clock, known_id)
     ended: Counter[str] = Counter()
     for number in range(EVENTS):
         event = generator.event()
-        told = json.dumps(event, default=str)[:300]
+        shown = json.dumps(event, default=str)[:300]
         bodies.clear()
         calls.clear()
-        handler.logs.clear()
-        began = handler.clock.now
+        function.logs.clear()
+        began = function.clock.now
         try:
-            handler(event, FUNCTION_SECONDS)
-        except handler.Unanswerable as error:
+            function(event, FUNCTION_SECONDS)
+        except function.UnanswerableError as error:
             outcome = "unanswerable"
             if bodies or calls:
-                wrong.append(f"{number}: unanswerable, and still {calls} {bodies}: {told}")
-            if SECRET in str(error) or error.__cause__:
-                wrong.append(f"{number}: the error tells the signed URL")
+                wrong.append(f"{number}: unanswerable, and still {calls} {bodies}: {shown}")
+            if SIGNATURE_VALUE in str(error) or error.__cause__:
+                wrong.append(f"{number}: the error contains the signed URL")
         except Exception as error:
             outcome = "raised"
-            wrong.append(f"{number}: raised {error!r}: {told}")
+            wrong.append(f"{number}: raised {error!r}: {shown}")
         else:
             outcome = json.loads(bodies[0])["Status"] if bodies else "unanswered"
             if len(bodies) != 1:
-                wrong.append(f"{number}: {len(bodies)} answers: {told}")
+                wrong.append(f"{number}: {len(bodies)} responses: {shown}")
             for body in bodies[:1]:
-                wrong += [f"{number}: {it}: {told}" for it in answer_violations(event, body)]
+                wrong += [f"{number}: {it}: {shown}" for it in response_violations(event, body)]
         ended[outcome] += 1
-        if handler.clock.now - began >= FUNCTION_SECONDS:
-            wrong.append(f"{number}: took the whole time: {told}")
-        if handler.leaked():
-            wrong.append(f"{number}: a log line tells the signed URL: {told}")
-        if len(account.certificates) > 6:  # long lists take most of the time otherwise
-            for id in list(account.certificates)[:3]:
-                del account.certificates[id]
+        if function.clock.now - began >= FUNCTION_SECONDS:
+            wrong.append(f"{number}: took the whole time: {shown}")
+        if function.leaking_log_lines():
+            wrong.append(f"{number}: a log line contains the signed URL: {shown}")
+        if len(api.certificates) > 6:  # long lists take most of the time otherwise
+            for id in list(api.certificates)[:3]:
+                del api.certificates[id]
     assert not wrong, "\n".join([f"{len(wrong)} violations", *(it[:300] for it in wrong[:20])])
     # The generator has to reach every kind of end, or it proves nothing.
     assert ended["SUCCESS"] > 1500, ended

@@ -1,6 +1,6 @@
-"""What Lambda's runtime does: import the handler, then invoke it for one event after the other.
+"""A minimal Lambda runtime: import the handler, then invoke it for one event after the other.
 
-Reads JSON lines {event, seconds} from standard input and writes how each invocation ended, as a
+Reads JSON lines {event, seconds} from standard input. Writes the outcome of each invocation, as a
 JSON line, to the file descriptor that it is given. Standard output is the function's log.
 """
 
@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 
-class Context:
+class LambdaContext:
     """The part of Lambda's context that says how much time is left."""
 
     def __init__(self, seconds: float) -> None:
@@ -28,11 +28,11 @@ def main() -> None:
         for line in sys.stdin:
             invocation: dict[str, Any] = json.loads(line)
             try:
-                handler(invocation["event"], Context(invocation["seconds"]))
-                ended = "returned"
+                handler(invocation["event"], LambdaContext(invocation["seconds"]))
+                outcome = "returned"
             except Exception as error:
-                ended = f"raised {type(error).__name__}: {error}"
-            print(json.dumps({"ended": ended}), file=results, flush=True)
+                outcome = f"raised {type(error).__name__}: {error}"
+            print(json.dumps({"outcome": outcome}), file=results, flush=True)
 
 
 if __name__ == "__main__":

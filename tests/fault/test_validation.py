@@ -1,4 +1,4 @@
-"""Bad input: refused before any call where it would make something, borne where it would wedge."""
+"""Invalid input: rejected before any call, and ignored where a rejection would block a rollback."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ import aws_cdk as cdk
 import pytest
 
 from cdk_apigateway_client_certificate import ClientCertificate
+from tests.fault.environment import Environment
 from tests.fault.expect import (
-    answers_to,
-    created,
-    failed,
-    placeholder,
+    create_certificate,
+    expect_failure,
+    expect_success,
+    placeholder_id,
     properties,
-    succeeded,
+    responses_to,
     tag_list,
 )
-from tests.fault.fakes import World
-from tests.fault.quick_handler import InProcess
+from tests.fault.in_process_function import InProcessFunction
 
 BAD_TAGS = {
     "aws-prefix": {"aws:team": "x"},
@@ -37,15 +37,15 @@ BAD_TAGS = {
 @pytest.mark.parametrize("tags", BAD_TAGS.values(), ids=BAD_TAGS)
 @pytest.mark.parametrize("kind", ["Create", "Update"])
 def test_invalid_tags_fail_before_any_call(
-    aws: World, here: InProcess, tags: dict[str, str], kind: str
+    environment: Environment, in_process: InProcessFunction, tags: dict[str, str], kind: str
 ) -> None:
-    event = aws.event(kind, ResourceProperties=properties(Tags=tag_list(**tags)))
+    event = environment.event(kind, ResourceProperties=properties(Tags=tag_list(**tags)))
     known = {} if kind == "Create" else {"PhysicalResourceId": "abc123"}
-    assert here.invoke({**event, **known}).ended == "returned"
-    id, reason = failed(aws, event)
-    assert id == known.get("PhysicalResourceId", placeholder(event))
+    assert in_process.invoke({**event, **known}).outcome == "returned"
+    id, reason = expect_failure(environment, event)
+    assert id == known.get("PhysicalResourceId", placeholder_id(event))
     assert "tag" in reason
-    assert not aws.api.calls
+    assert not environment.api_gateway.calls
 
 
 @pytest.mark.failure_mode(19)
@@ -66,9 +66,13 @@ def test_invalid_tags_fail_at_synth(tags: dict[str, str]) -> None:
         {"team-aws:": "x"},
     ],
 )
-def test_accepts_tags_at_the_limits(aws: World, here: InProcess, tags: dict[str, str]) -> None:
-    _, id = created(aws, here, ResourceProperties=properties(Tags=tag_list(**tags)))
-    assert tags.items() <= aws.api.api.certificates[id].tags.items()
+def test_accepts_tags_at_the_limits(
+    environment: Environment, in_process: InProcessFunction, tags: dict[str, str]
+) -> None:
+    _, id = create_certificate(
+        environment, in_process, ResourceProperties=properties(Tags=tag_list(**tags))
+    )
+    assert tags.items() <= environment.api_gateway.store.certificates[id].tags.items()
 
 
 BAD_PROPERTIES: dict[str, Any] = {
@@ -90,87 +94,103 @@ BAD_PROPERTIES: dict[str, Any] = {
 
 
 @pytest.mark.failure_mode(20)
-def test_omits_a_tag_without_a_value(aws: World, here: InProcess) -> None:
+def test_omits_a_tag_without_a_value(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
     """`AWS::NoValue` as a tag's Value leaves the Key alone."""
     bare = properties(Tags=[{"Key": "team"}, {"Key": "stage", "Value": "prod"}])
-    _, id = created(aws, here, ResourceProperties=bare)
-    tags = aws.api.api.certificates[id].tags
+    _, id = create_certificate(environment, in_process, ResourceProperties=bare)
+    tags = environment.api_gateway.store.certificates[id].tags
     assert {key for key in tags if not key.startswith("client-certificate:")} == {"stage"}
 
 
 @pytest.mark.failure_mode(20)
 @pytest.mark.parametrize("bad", BAD_PROPERTIES.values(), ids=BAD_PROPERTIES)
-def test_create_rejects_invalid_properties(aws: World, here: InProcess, bad: Any) -> None:
-    event = aws.event("Create", ResourceProperties=bad)
-    assert here.invoke(event).ended == "returned"
-    id, reason = failed(aws, event)
-    assert id == placeholder(event)
+def test_create_rejects_invalid_properties(
+    environment: Environment, in_process: InProcessFunction, bad: Any
+) -> None:
+    event = environment.event("Create", ResourceProperties=bad)
+    assert in_process.invoke(event).outcome == "returned"
+    id, reason = expect_failure(environment, event)
+    assert id == placeholder_id(event)
     assert reason
-    assert not aws.api.calls
+    assert not environment.api_gateway.calls
 
 
 @pytest.mark.failure_mode(20)
 @pytest.mark.parametrize("bad", BAD_PROPERTIES.values(), ids=BAD_PROPERTIES)
-def test_delete_ignores_invalid_properties(aws: World, here: InProcess, bad: Any) -> None:
-    _, id = created(aws, here)
-    delete = aws.event("Delete", PhysicalResourceId=id, ResourceProperties=bad)
-    here.invoke(delete)
-    assert succeeded(aws, delete) == id
-    assert not aws.api.ids
+def test_delete_ignores_invalid_properties(
+    environment: Environment, in_process: InProcessFunction, bad: Any
+) -> None:
+    _, id = create_certificate(environment, in_process)
+    delete = environment.event("Delete", PhysicalResourceId=id, ResourceProperties=bad)
+    in_process.invoke(delete)
+    assert expect_success(environment, delete) == id
+    assert not environment.api_gateway.ids
 
 
 @pytest.mark.failure_mode(20)
 @pytest.mark.parametrize("bad", BAD_PROPERTIES.values(), ids=BAD_PROPERTIES)
-def test_rollback_ignores_invalid_old_properties(aws: World, here: InProcess, bad: Any) -> None:
-    event, id = created(aws, here)
-    rollback = aws.event(
+def test_rollback_ignores_invalid_old_properties(
+    environment: Environment, in_process: InProcessFunction, bad: Any
+) -> None:
+    event, id = create_certificate(environment, in_process)
+    rollback = environment.event(
         "Update",
         PhysicalResourceId=id,
         ResourceProperties=event["ResourceProperties"],
         OldResourceProperties=bad,
     )
-    here.invoke(rollback)
-    assert succeeded(aws, rollback) == id
-    assert aws.api.ids == {id}
+    in_process.invoke(rollback)
+    assert expect_success(environment, rollback) == id
+    assert environment.api_gateway.ids == {id}
 
 
 @pytest.mark.failure_mode(20)
-def test_update_ignores_unknown_properties(aws: World, here: InProcess) -> None:
-    _, id = created(aws, here)
-    update = aws.event(
+def test_update_ignores_unknown_properties(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    _, id = create_certificate(environment, in_process)
+    update = environment.event(
         "Update", PhysicalResourceId=id, ResourceProperties=properties(Rotation="true")
     )
-    here.invoke(update)
-    assert succeeded(aws, update) == id
+    in_process.invoke(update)
+    assert expect_success(environment, update) == id
 
 
 @pytest.mark.failure_mode(20)
 @pytest.mark.parametrize("missing", [{}, None, properties(ServiceTimeout="1200")])
-def test_create_without_properties_succeeds(aws: World, here: InProcess, missing: Any) -> None:
-    event = aws.event("Create", ResourceProperties=missing)
+def test_create_without_properties_succeeds(
+    environment: Environment, in_process: InProcessFunction, missing: Any
+) -> None:
+    event = environment.event("Create", ResourceProperties=missing)
     if missing is None:
         del event["ResourceProperties"]
-    here.invoke(event)
-    assert aws.api.ids == {succeeded(aws, event)}
+    in_process.invoke(event)
+    assert environment.api_gateway.ids == {expect_success(environment, event)}
 
 
 @pytest.mark.failure_mode(20)
-def test_stringified_values_are_strings(aws: World, here: InProcess) -> None:
+def test_stringified_values_are_strings(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
     stringified = properties(Description="true", Tags=[{"Key": "7", "Value": "false"}])
-    _, id = created(aws, here, ResourceProperties=stringified)
-    made = aws.api.api.certificates[id]
+    _, id = create_certificate(environment, in_process, ResourceProperties=stringified)
+    made = environment.api_gateway.store.certificates[id]
     assert (made.description, made.tags["7"]) == ("true", "false")
 
 
 @pytest.mark.failure_mode(21)
 @pytest.mark.parametrize("kind", [None, "", "create", "Read", 5, ["Create"], {}, "💥" * 2000])
-def test_unknown_request_type_fails(aws: World, here: InProcess, kind: Any) -> None:
-    event = {**aws.event("Create", PhysicalResourceId="abc123"), "RequestType": kind}
-    assert here.invoke(event).ended == "returned"
-    id, reason = failed(aws, event)
+def test_unknown_request_type_fails(
+    environment: Environment, in_process: InProcessFunction, kind: Any
+) -> None:
+    event = {**environment.event("Create", PhysicalResourceId="abc123"), "RequestType": kind}
+    assert in_process.invoke(event).outcome == "returned"
+    id, reason = expect_failure(environment, event)
     assert id == "abc123"
     assert "RequestType" in reason
-    assert not aws.api.calls
+    assert not environment.api_gateway.calls
 
 
 @pytest.mark.failure_mode(21)
@@ -178,17 +198,17 @@ def test_unknown_request_type_fails(aws: World, here: InProcess, kind: Any) -> N
 @pytest.mark.parametrize("name", ["StackId", "RequestId", "LogicalResourceId", "RequestType"])
 @pytest.mark.parametrize("value", ["absent", None, "", 5, ["x"], {"a": 1}])
 def test_invalid_envelope_fails(
-    aws: World, here: InProcess, kind: str, name: str, value: Any
+    environment: Environment, in_process: InProcessFunction, kind: str, name: str, value: Any
 ) -> None:
-    event = {**aws.event(kind, PhysicalResourceId="abc123"), name: value}
+    event = {**environment.event(kind, PhysicalResourceId="abc123"), name: value}
     if value == "absent":
         del event[name]
-    assert here.invoke(event).ended == "returned"
-    (answer,) = aws.cloudformation.answers
-    assert answer["Status"] == "FAILED"
-    assert answer["Reason"]
-    assert answer["PhysicalResourceId"]
-    assert not aws.api.calls
+    assert in_process.invoke(event).outcome == "returned"
+    (response,) = environment.cloudformation.responses
+    assert response["Status"] == "FAILED"
+    assert response["Reason"]
+    assert response["PhysicalResourceId"]
+    assert not environment.api_gateway.calls
 
 
 @pytest.mark.failure_mode(21)
@@ -216,34 +236,38 @@ def test_invalid_envelope_fails(
     ],
 )
 def test_event_without_a_usable_response_url_raises(
-    aws: World, here: InProcess, event: Any
+    environment: Environment, in_process: InProcessFunction, event: Any
 ) -> None:
-    assert here.invoke(event).ended.startswith("raised UnanswerableError: ")
-    assert not aws.api.calls
-    assert not aws.cloudformation.tries
+    assert in_process.invoke(event).outcome.startswith("raised UnanswerableError: ")
+    assert not environment.api_gateway.calls
+    assert not environment.cloudformation.attempts
 
 
 @pytest.mark.parametrize("value", ["a b", "*", "💥", "\ud800", "x" * 257, "a\nb", "../.."])
 @pytest.mark.parametrize("name", ["RequestId", "StackId", "LogicalResourceId"])
 def test_unusual_identifiers_are_used_unchanged_or_rejected(
-    aws: World, here: InProcess, name: str, value: str
+    environment: Environment, in_process: InProcessFunction, name: str, value: str
 ) -> None:
-    event = aws.event("Create", **{name: value})
-    assert here.invoke(event).ended == "returned"
-    (answer,) = answers_to(aws, event)
-    if answer["Status"] == "SUCCESS":
-        (made,) = aws.api.api.certificates.values()
+    event = environment.event("Create", **{name: value})
+    assert in_process.invoke(event).outcome == "returned"
+    (response,) = responses_to(environment, event)
+    if response["Status"] == "SUCCESS":
+        (made,) = environment.api_gateway.store.certificates.values()
         assert value in made.tags.values()
     else:
-        assert not aws.api.calls
-    delete = aws.event("Delete", PhysicalResourceId=answer["PhysicalResourceId"], **{name: value})
-    assert here.invoke(delete).ended == "returned"
-    assert answers_to(aws, delete)[-1]["Status"] == "SUCCESS"
-    assert not aws.api.ids
+        assert not environment.api_gateway.calls
+    delete = environment.event(
+        "Delete", PhysicalResourceId=response["PhysicalResourceId"], **{name: value}
+    )
+    assert in_process.invoke(delete).outcome == "returned"
+    assert responses_to(environment, delete)[-1]["Status"] == "SUCCESS"
+    assert not environment.api_gateway.ids
 
 
-def test_long_reason_keeps_its_beginning(aws: World, here: InProcess) -> None:
-    event = aws.event("Create", ResourceProperties=properties(Tags=tag_list(k="💥" * 5000)))
-    here.invoke(event)
-    _, reason = failed(aws, event)
+def test_long_reason_keeps_its_beginning(
+    environment: Environment, in_process: InProcessFunction
+) -> None:
+    event = environment.event("Create", ResourceProperties=properties(Tags=tag_list(k="💥" * 5000)))
+    in_process.invoke(event)
+    _, reason = expect_failure(environment, event)
     assert reason.startswith("value of tag 'k'")
