@@ -9,7 +9,7 @@ from statistics import median
 from bench import contenders
 from bench.contenders import Service
 from bench.measure import Figure, alternate, figure, ratios
-from local_aws.client_certificates import BURST, REQUESTS_PER_SECOND, TokenBucket
+from local_aws.throttling import BURST, REQUESTS_PER_SECOND, TokenBucket
 from tests.fault.packaged_function import PackagedFunction
 
 TITLE = "60 Creates at once: as many processes, warm, against the limit of an account"

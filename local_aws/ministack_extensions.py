@@ -18,8 +18,10 @@ from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 from uuid import uuid4
 
-from .client_certificates import ApiError, ClientCertificates, Identity, Response
+from .certificate_store import Identity
+from .client_certificates import ClientCertificates
 from .ministack_cloudformation import extend_cloudformation
+from .responses import ApiError, Response
 from .settings import Settings
 
 __all__ = ["install"]
@@ -80,7 +82,7 @@ def _serve_client_certificates(stores: Stores) -> None:
         query: Mapping[str, Sequence[str]],
     ) -> Answer:
         store, raw_path = stores(_region()), quote(path)
-        if not store.handles(method, raw_path):
+        if not store.handles(raw_path):
             answer: Answer = await serve_the_rest(method, path, headers, body, query)
             return answer
         if method == "PUT" and path.startswith("/tags/"):

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from demo.backend import server_certificate
-from local_aws.client_certificates import VALIDITY, _issue
+from local_aws.issuing import VALIDITY, issue_certificate
 from tests.backends.servers import COMMANDS, GREETING, program, serve
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "trust.md").read_text()
@@ -101,7 +101,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Clients:
     long_ago = datetime.now(UTC) - VALIDITY - timedelta(minutes=1)
     pems = {}
     for name in ("A", "B", "foreign", "expired"):
-        pems[name], private_key, _ = _issue(long_ago if name == "expired" else None)
+        pems[name], private_key, _ = issue_certificate(long_ago if name == "expired" else None)
         (folder / f"{name}.pem").write_text(pems[name])
         (folder / f"{name}.key").write_text(private_key)
     return Clients(folder, pems, authority, (certificate, key))

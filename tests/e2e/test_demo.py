@@ -104,7 +104,7 @@ def test_an_interrupt_is_one_line(demo_with_ctrl_c: Run, demo_terminated: Run) -
     for run in (demo_with_ctrl_c, demo_terminated):
         assert run.status == 1
         told = [line for line in run.output.splitlines() if not re.match(r"\[| {10}", line)]
-        assert told == ["demo interrupted: everything that it started is stopped"]
+        assert told == ["demo interrupted: everything it started has been stopped"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cdk_apigateway_client_certificate import _handler_code
-from local_aws import client_certificates
+from local_aws import issuing
 from tests.fault.environment import Environment, create_environment
 from tests.fault.fakes import SIGNATURE
 from tests.fault.in_process_function import InProcessFunction
@@ -26,7 +26,7 @@ def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def issued() -> list[tuple[str, str, datetime]]:
     """Return a few genuine certificates."""
-    return [client_certificates._issue() for _ in range(5)]
+    return [issuing.issue_certificate() for _ in range(5)]
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def _reuse_certificates(
         pem, key, _ = next(certificates)
         return pem, key, datetime.now(UTC).replace(microsecond=0)
 
-    monkeypatch.setattr(client_certificates, "_issue", issue)
+    monkeypatch.setattr(issuing, "issue_certificate", issue)
 
 
 @pytest.fixture

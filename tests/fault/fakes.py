@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs
 
-from local_aws.client_certificates import ClientCertificates, Response
+from local_aws.client_certificates import ClientCertificates
+from local_aws.responses import Response
 from local_aws.settings import issue_server_certificate
 
 SIGNATURE = "X-Amz-Signature=5ec4e75ec4e75ec4e7"
@@ -169,7 +170,7 @@ class FakeApiGateway:
     def handle(self, method: str, path: str, query: str, body: bytes) -> Response:
         """Carry out one request, without injected faults."""
         parameters = parse_qs(query)
-        if self.store.handles(method, path):
+        if self.store.handles(path):
             if path == "/clientcertificates":
                 parameters["limit"] = [str(self._limit(parameters))]
             return self.store.handle(method, path, parameters, body)

@@ -24,7 +24,10 @@ from botocore.httpsession import URLLib3Session
 from botocore.useragent import UserAgentString
 from urllib3 import HTTPHeaderDict
 
-from local_aws.client_certificates import VALIDITY, Certificate, ClientCertificates, Response
+from local_aws.certificate_store import Certificate
+from local_aws.client_certificates import ClientCertificates
+from local_aws.issuing import VALIDITY
+from local_aws.responses import Response
 from tests.fault.environment import aws_variables, replace_aws_variables
 from tests.fault.fakes import SIGNATURE, json_response
 
@@ -98,7 +101,7 @@ class SimulatedApiGateway(ClientCertificates):
 
     def respond(self, call: Call) -> Response:
         """Carry out one request, without injected faults."""
-        if self.handles(call.method, call.path):
+        if self.handles(call.path):
             return self.handle(call.method, call.path, call.query, call.body)
         if (call.method, call.path) == ("GET", "/restapis"):
             return json_response({"item": [{"id": "a1"}] if self.in_use else []})

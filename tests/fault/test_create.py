@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from local_aws.client_certificates import Certificate, ClientCertificates, Response
+from local_aws.certificate_store import Certificate
+from local_aws.client_certificates import ClientCertificates
+from local_aws.responses import Response
 from tests.fault import fakes
 from tests.fault.environment import Environment
 from tests.fault.expect import (

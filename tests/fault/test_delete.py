@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local_aws.client_certificates import Response
+from local_aws.responses import Response
 from tests.fault import fakes
 from tests.fault.environment import Environment
 from tests.fault.expect import (

@@ -40,7 +40,8 @@ from hypothesis.stateful import (
 from lambda_handler import api_gateway
 from lambda_handler.contract import Attribute, OwnTag
 from lambda_handler.request import validity
-from local_aws.client_certificates import Certificate, Response
+from local_aws.certificate_store import Certificate
+from local_aws.responses import Response
 from tests.fault import fakes
 from tests.fault.environment import STACK_ID
 from tests.fault.simulation import (

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult
 
 import pytest
 
-from local_aws.client_certificates import Response
+from local_aws.responses import Response
 from tests.fault.environment import STACK_ID
 from tests.fault.simulation import (
     Call,

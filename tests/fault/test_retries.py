@@ -13,13 +13,11 @@ from types import SimpleNamespace
 import pytest
 
 from lambda_handler import deadline
-from local_aws.client_certificates import (
-    VALIDITY,
-    Certificate,
-    ClientCertificates,
-    Response,
-    TokenBucket,
-)
+from local_aws.certificate_store import Certificate
+from local_aws.client_certificates import ClientCertificates
+from local_aws.issuing import VALIDITY
+from local_aws.responses import Response
+from local_aws.throttling import TokenBucket
 from tests.fault import fakes
 from tests.fault.environment import Environment
 from tests.fault.expect import (
