@@ -1,10 +1,9 @@
-"""The pinned CDK CLI, run against a local account."""
+"""Runs the pinned CDK CLI against a local account."""
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +16,7 @@ _CDK = _ROOT / "node_modules/.bin/cdk"
 
 
 class CdkError(Exception):
-    """The CLI ended with an error; `output` is all that it said, the message its first error."""
+    """The CLI failed. The message is its first error, and `output` everything it printed."""
 
     def __init__(self, command: str, output: str) -> None:
         super().__init__(f"cdk {command} failed: {_cause(output)}")
@@ -25,13 +24,21 @@ class CdkError(Exception):
 
 
 def run_cdk(aws: LocalAws, *arguments: str, folder: Path = _ROOT) -> str:
-    """Run `cdk` in the folder of an app and return what it printed. Raises `CdkError`.
+    """Run `cdk` and return what it printed.
 
-    Whatever ends this process's wait, an interrupt say, ends the CLI and all that it started.
+    An exception while waiting, such as an interrupt, kills the CLI and all its child processes.
+
+    Args:
+        aws: The account.
+        arguments: The command and its options.
+        folder: The working directory, which contains the app's `cdk.json`.
+
+    Raises:
+        CdkError: The CLI failed or is not installed.
     """
     if not _CDK.exists():
         raise CdkError(arguments[0], "the CDK CLI is not installed: run make install")
-    # First the Node that the CLI runs on, and the Python of the app.
+    # The virtual environment first: it has the Node.js for the CLI and the Python for the app.
     path = os.pathsep.join([str(Path(sys.executable).parent), aws.environment["PATH"]])
     process = subprocess.Popen(
         [str(_CDK), *arguments, "--no-color"],
@@ -54,6 +61,6 @@ def run_cdk(aws: LocalAws, *arguments: str, folder: Path = _ROOT) -> str:
 
 
 def _cause(output: str) -> str:
-    lines: Sequence[str] = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if "FAILED" in line or "rror" in line or "❌" in line]
-    return (telling or lines or ["it printed nothing"])[0]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if "FAILED" in line or "rror" in line or "❌" in line]
+    return (errors or lines or ["it printed nothing"])[0]

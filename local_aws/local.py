@@ -1,4 +1,4 @@
-"""`LocalAws`: starts the server, knows how to reach it, and leaves nothing of it behind."""
+"""`LocalAws`: starts and stops the server, and creates clients for it."""
 
 import errno
 import os
@@ -31,11 +31,11 @@ _START_SECONDS = 60
 
 
 class LocalAwsError(Exception):
-    """The local AWS could not start, or ended by itself; the message is one line, then the log."""
+    """The local AWS could not start, or stopped. The message is one line, followed by the log."""
 
 
 class LocalAws:
-    """An AWS account on loopback, for as long as the context lasts.
+    """A context manager that runs an AWS account on loopback.
 
     ```python
     with LocalAws() as aws:
@@ -43,14 +43,24 @@ class LocalAws:
         aws.client("apigateway").get_client_certificates()
     ```
 
-    `port`: 0 takes a free one. `trust`: a PEM file of the CAs that the backends of HTTP
-    integrations are checked against. `quota`, `throttled`, `tags_in_list`: see
-    `ClientCertificates`. Entering raises `LocalAwsError` when the port is taken, `trust` is no file
-    or the server does not start; nothing is left behind then either.
+    Entering the context raises `LocalAwsError` if the port is in use, `trust` is not a file or the
+    server does not start. Leaving it, or failing to enter it, stops all processes and deletes all
+    files.
 
-    Once entered: `endpoint` (URL), `environment` (all that a child process needs to work with this
-    account, and no more), `variables` (the part of it that names the account), `account`,
-    `region`, `log` (the server's log, gone with the context).
+    Args:
+        port: The port to listen on; 0 for a free one.
+        region: The default Region of the account's clients.
+        quota: See `ClientCertificates`.
+        throttled: See `ClientCertificates`.
+        tags_in_list: See `ClientCertificates`.
+        trust: A PEM file of additional CAs to trust when calling backends of HTTP integrations.
+
+    Attributes:
+        account: The account ID.
+        endpoint: The URL of the server. Like the following attributes, available in the context.
+        environment: The complete environment for child processes that use this account.
+        variables: The part of `environment` that selects and configures the account.
+        log: The server's log file.
     """
 
     account: str = ACCOUNT
@@ -71,7 +81,7 @@ class LocalAws:
 
     def __enter__(self) -> Self:
         if self._trust and not os.path.isfile(self._trust):
-            raise LocalAwsError(f"trust {self._trust!r} is no file: name a PEM file of CAs")
+            raise LocalAwsError(f"trust {self._trust!r} is not a file: use a PEM file of CAs")
         with ExitStack() as stack:
             listening = stack.enter_context(_listen(self.port))
             self.port = listening.getsockname()[1]
@@ -81,11 +91,12 @@ class LocalAws:
             )
             self._folder = Path(folder)
             self.log = self._folder / "server.log"
-            self._describe()
+            self._prepare()
             self._start(listening, stack)
-            # The server has the socket now. With this copy closed, its end is seen at once.
+            # The server has inherited the socket. Close this copy, so that connections fail at once
+            # if the server stops.
             listening.close()
-            self._await_answer()
+            self._wait_until_ready()
             self._stack = stack.pop_all()
         return self
 
@@ -98,12 +109,15 @@ class LocalAws:
         self._stack.close()
 
     def client(self, service: str, config: Config | None = None, **options: Any) -> Any:
-        """A boto3 client that talks to this account, whatever this process's environment says.
+        """Return a boto3 client for this account, regardless of this process's environment.
 
-        `options` are boto3's (`region_name`, `aws_access_key_id`, …) in place of the account's own
-        Region and root credentials.
+        Args:
+            service: The name of the service.
+            config: Merged into the default configuration.
+            options: boto3's options (`region_name`, `aws_access_key_id`, …), which override the
+                account's Region and root credentials.
         """
-        # No profile and no files: a profile of the user's would be looked for, and used.
+        # Without the user's profiles and configuration files, which boto3 would use.
         session = botocore.session.Session(
             session_vars={
                 "profile": (None, None, None, None),
@@ -111,7 +125,7 @@ class LocalAws:
                 "credentials_file": (None, None, os.devnull, None),
             }
         )
-        own: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "region_name": self.region,
             "endpoint_url": self.endpoint,
             "aws_access_key_id": self.variables["AWS_ACCESS_KEY_ID"],
@@ -120,14 +134,14 @@ class LocalAws:
             "config": Config(proxies={}).merge(config or Config()),
         }
         client: Any = boto3.Session(botocore_session=session).client
-        return client(service, **(own | options))
+        return client(service, **(defaults | options))
 
     def stage_url(self, api_id: str, stage: str, path: str = "/") -> str:
-        """Where a REST API's stage is invoked; `path` starts with a slash."""
+        """Return the URL of a path of a REST API's stage. The path starts with a slash."""
         return f"{self.endpoint}/_aws/execute-api/{api_id}/{stage}{path}"
 
     def invoke(self, api_id: str, stage: str, path: str = "/") -> tuple[int, bytes]:
-        """GET a path of a REST API's stage: the response's status and body, errors included."""
+        """Send a GET request to a stage, and return the status and body of any response."""
         url = self.stage_url(api_id, stage, path)
         context = ssl.create_default_context(cafile=self._authority)
         opener = urllib.request.build_opener(
@@ -136,16 +150,20 @@ class LocalAws:
         try:
             with opener.open(url, timeout=60) as response:
                 return response.status, response.read()
-        except urllib.error.HTTPError as refused:
-            return refused.code, refused.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
 
     def wait(self) -> None:
-        """Wait until the server ends by itself, which it should not: raises `LocalAwsError`."""
-        # Waiting for the process instead would free its ID, by which `__exit__` ends the group.
-        self._lifeline.recv(1)
-        raise self._failure("the local AWS server ended by itself")
+        """Block until the server stops unexpectedly.
 
-    def _describe(self) -> None:
+        Raises:
+            LocalAwsError: The server stopped.
+        """
+        # Waiting for the process would free its ID, which `__exit__` needs to kill the group.
+        self._lifeline.recv(1)
+        raise self._failure("the local AWS server stopped unexpectedly")
+
+    def _prepare(self) -> None:
         certificate = issue_server_certificate()
         self._authority = _write(self._folder / "ca.pem", certificate.authority)
         self._certificate = _write(self._folder / "server.pem", certificate.certificate)
@@ -164,7 +182,7 @@ class LocalAws:
             "AWS_EC2_METADATA_DISABLED": "true",
             "NODE_EXTRA_CA_CERTS": self._authority,
             "NO_PROXY": f"{HOST},{ADDRESS}",
-            # The CLI caches accounts, bootstrap versions and notices there.
+            # The cache of the CDK CLI: accounts, bootstrap versions and notices.
             "CDK_HOME": str(_folder(self._folder / "cdk")),
             "CDK_DISABLE_VERSION_CHECK": "1",
             "CDK_DISABLE_CLI_TELEMETRY": "true",
@@ -182,18 +200,18 @@ class LocalAws:
         self.environment = {
             **self._process_variables,
             **self.variables,
-            # jsii unpacks 200 MB there: once a machine, not once a run.
+            # jsii unpacks 200 MB into this folder. Shared, so that it does so only once.
             "JSII_RUNTIME_PACKAGE_CACHE_ROOT": os.environ.get("JSII_RUNTIME_PACKAGE_CACHE_ROOT")
             or str(Path.home() / ".cache/aws/jsii/package-cache"),
         }
 
     def _server_environment(self) -> dict[str, str]:
-        """What ministack reads, and what the Lambda processes inherit from it."""
+        """Return the environment of ministack, which the processes of Lambda functions inherit."""
         inherited = {name: self.variables[name] for name in self.variables if name[:4] == "AWS_"}
         return {
             **self._process_variables,
             **inherited,
-            # For crhelper's answer, which goes over plain `http.client`.
+            # crhelper sends its response through `http.client`, which ignores AWS_CA_BUNDLE.
             "SSL_CERT_FILE": self._authority,
             "AUTH": "true",
             "USE_SSL": "1",
@@ -206,7 +224,7 @@ class LocalAws:
             "MINISTACK_SSL_KEY": self._private_key,
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
-            # It would look for containers of its own and end them; there are none of ours.
+            # Without Docker: ministack would look for its containers and stop them.
             "DOCKER_HOST": f"unix://{self._folder}/no-docker.sock",
             "PYTHONUNBUFFERED": "1",
         }
@@ -222,16 +240,16 @@ class LocalAws:
             tags_in_list=self._tags_in_list,
             trust=self._trust,
         )
-        # Either side sees the other's end, however hard, as the end of the stream.
-        self._lifeline, its_end = socket.socketpair()
+        # Each process reads the end of the stream when the other one exits, even if it is killed.
+        self._lifeline, server_end = socket.socketpair()
         stack.enter_context(self._lifeline)
-        with self.log.open("xb") as log, its_end:
+        with self.log.open("xb") as log, server_end:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", f"{__package__}.server", settings.to_json()],
-                # The folder, not PYTHONPATH: that would reach the Lambda processes.
+                # Finds the package. Lambda functions would inherit PYTHONPATH.
                 cwd=_ROOT,
                 env=self._server_environment(),
-                stdin=its_end.fileno(),
+                stdin=server_end.fileno(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[listening.fileno()],
@@ -240,18 +258,18 @@ class LocalAws:
         stack.callback(self._stop)
 
     def _stop(self) -> None:
-        """End the server and the Lambda processes: all of its group, and nothing else."""
+        """Kill the process group of the server, to which the Lambda processes belong."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def _await_answer(self) -> None:
-        """One call. The socket listens already, so it waits for the server, and fails with it."""
+    def _wait_until_ready(self) -> None:
+        """Call the server once. Its socket is listening already, so the call waits for it."""
         once = Config(retries={"total_max_attempts": 1}, read_timeout=_START_SECONDS)
         try:
             self.client("apigateway", once).get_client_certificates(limit=1)
         except (BotoCoreError, ClientError) as error:
-            raise self._failure(f"the local AWS server does not answer: {error}") from error
+            raise self._failure(f"the local AWS server does not respond: {error}") from error
 
     def _failure(self, message: str) -> LocalAwsError:
         lines = self.log.read_text(errors="replace").splitlines()[-20:]
@@ -262,11 +280,11 @@ def _listen(port: int) -> socket.socket:
     try:
         return socket.create_server((ADDRESS, port))
     except OverflowError:
-        raise LocalAwsError(f"port {port} does not exist: choose one from 1 to 65535") from None
+        raise LocalAwsError(f"port {port} is out of range: choose one from 1 to 65535") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise LocalAwsError(
-                f"port {port} is taken: choose another one with --port, or leave it out for a "
+                f"port {port} is in use: choose another one with --port, or omit it to use a "
                 "free one"
             ) from None
         raise LocalAwsError(
@@ -275,7 +293,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _write(path: Path, content: bytes) -> str:
-    """Write a file that is its owner's alone from the moment it exists."""
+    """Write a file that only its owner can access from the moment it exists."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
     return str(path)

@@ -1,7 +1,4 @@
-"""What the CloudFormation of `ministack` 1.5.33 lacks for this project; each addition says why.
-
-ministack is untyped and these are its private names: nothing of it leaves this module.
-"""
+"""Extends the CloudFormation of `ministack` 1.5.33. Each function says what ministack lacks."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -9,32 +6,31 @@ from importlib import import_module
 from typing import Any, Final
 
 from .client_certificates import ClientCertificates
+from .ministack_exports import protect_imported_exports
 from .responses import ApiError
 
 __all__ = ["extend_cloudformation"]
 
-Answer = tuple[int, dict[str, str], bytes]
 Store = Callable[[], ClientCertificates]
-"""The client certificates of the Region of the request at hand."""
+"""Returns the client certificates of the Region of the current request."""
 
 _NO_CHANGES: Final = "The submitted information didn't contain changes."
-_STACK: Final = "AWS::CloudFormation::Stack"
 
 
 def extend_cloudformation(store: Store) -> None:
-    """Make all the additions of this module."""
+    """Apply all extensions of CloudFormation."""
     _keep_carriage_returns_of_outputs()
     _provision_stages_with_certificates()
     _provision_client_certificates(store)
-    _tell_attributes_apart_in_change_sets()
+    _detect_changed_attributes()
     _accept_change_sets_of_outputs()
-    _stop_a_create_before_a_delete()
-    _keep_what_a_failed_resource_depends_on()
-    _refuse_to_take_imported_exports_away()
+    _cancel_create_before_delete()
+    _keep_dependencies_of_failed_deletes()
+    protect_imported_exports()
 
 
 def _service(name: str) -> Any:
-    """A module of ministack's, imported only now: it reads its environment when it is imported."""
+    """Import a module of ministack, late because it reads its environment on import."""
     return import_module(f"ministack.services.{name}")
 
 
@@ -49,7 +45,7 @@ def _keep_carriage_returns_of_outputs() -> None:
 
 
 def _provision_stages_with_certificates() -> None:
-    """ministack's `AWS::ApiGateway::Stage` ignores `ClientCertificateId`."""
+    """Apply `ClientCertificateId` of `AWS::ApiGateway::Stage`, which ministack ignores."""
     v1 = _service("apigateway_v1")
     handlers = _service("cloudformation.provisioners")._RESOURCE_HANDLERS
     stage = handlers["AWS::ApiGateway::Stage"]
@@ -57,7 +53,7 @@ def _provision_stages_with_certificates() -> None:
         stage[name] for name in ("create", "update", "delete")
     )
 
-    def carry(props: dict[str, Any]) -> None:
+    def set_certificate(props: dict[str, Any]) -> None:
         id = props.get("ClientCertificateId", "")
         patch = {"op": "replace", "path": "/clientCertificateId", "value": id}
         status, _, body = v1._update_stage(
@@ -67,37 +63,37 @@ def _provision_stages_with_certificates() -> None:
             raise ValueError(f"AWS::ApiGateway::Stage failed: {body!r}")
 
     def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
-        made = create_stage(logical_id, props, stack_name)
+        created = create_stage(logical_id, props, stack_name)
         try:
-            carry(props)
+            set_certificate(props)
         except ValueError:
-            delete_stage(made[0], props)
+            delete_stage(created[0], props)
             raise
-        return made
+        return created
 
     def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str) -> Any:
         updated = update_stage(physical_id, old, new, stack_name)
-        carry(new)
+        set_certificate(new)
         return updated
 
     stage["create"], stage["update"] = create, update
 
 
 def _provision_client_certificates(store: Store) -> None:
-    """ministack does not know the resource type `AWS::ApiGateway::ClientCertificate`."""
+    """Add the resource type `AWS::ApiGateway::ClientCertificate`, which ministack lacks."""
     provisioners = _service("cloudformation.provisioners")
 
     def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
-        made = store().generate(props.get("Description"), _tags(props))
-        return made.id, {"ClientCertificateId": made.id}
+        certificate = store().generate(props.get("Description"), _tags(props))
+        return certificate.id, {"ClientCertificateId": certificate.id}
 
     def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str) -> Any:
         certificates, tags = store(), _tags(new)
         description = new.get("Description", "")
         patch = {"op": "replace", "path": "/description", "value": description}
         certificates.update(physical_id, [patch])
-        if gone := [key for key in _tags(old) if key not in tags]:
-            certificates.untag(physical_id, gone)
+        if removed := [key for key in _tags(old) if key not in tags]:
+            certificates.untag(physical_id, removed)
         certificates.tag(physical_id, tags)
         return physical_id, {"ClientCertificateId": physical_id}
 
@@ -111,13 +107,13 @@ def _provision_client_certificates(store: Store) -> None:
     type_name = "AWS::ApiGateway::ClientCertificate"
     handlers = {"create": create, "update": update, "delete": delete}
     provisioners._RESOURCE_HANDLERS[type_name] = handlers
-    # So that the stack's tags reach it and a change set says that it is updated in place.
+    # Propagate the stack's tags, and report updates in place in change sets.
     provisioners._STACK_TAG_PROPERTY[type_name] = ("Tags", "list")
     provisioners._REPLACING_PROPERTIES[type_name] = ()
 
 
 def _tags(props: Mapping[str, Any]) -> dict[str, str]:
-    """The tags of a template's resource, without the `aws:` ones, which only AWS may write."""
+    """Return the tags of a resource, without those of AWS (`aws:`)."""
     tags = {tag["Key"]: tag["Value"] for tag in props.get("Tags", [])}
     return {key: value for key, value in tags.items() if not key.startswith("aws:")}
 
@@ -125,46 +121,48 @@ def _tags(props: Mapping[str, Any]) -> dict[str, str]:
 # Change sets
 
 
-def _tell_attributes_apart_in_change_sets() -> None:
-    """ministack's change sets take every `Fn::GetAtt` for the same empty text.
+def _detect_changed_attributes() -> None:
+    """Compare each `Fn::GetAtt` in change sets by name; to ministack all are the same empty string.
 
-    A stage that names another certificate looked unchanged, and `cdk deploy` said "no changes".
+    A stage that referred to another certificate looked unchanged, and `cdk deploy` reported "no
+    changes".
     """
     changesets = _service("cloudformation.changesets")
     resolve = changesets._resolve_props_for_diff
 
-    def resolve_named(template: dict[str, Any], *rest: Any) -> Any:
+    def resolve_props(template: dict[str, Any], *rest: Any) -> Any:
         return resolve(
-            template and template | {"Resources": _named(template.get("Resources", {}))}, *rest
+            template and template | {"Resources": _name_attributes(template.get("Resources", {}))},
+            *rest,
         )
 
-    changesets._resolve_props_for_diff = resolve_named
+    changesets._resolve_props_for_diff = resolve_props
 
 
-def _named(value: Any) -> Any:
-    """Replace each `Fn::GetAtt` in a part of a template by the name of its attribute."""
+def _name_attributes(value: Any) -> Any:
+    """Replace each `Fn::GetAtt` in a part of a template with the name of its attribute."""
     match value:
         case {"Fn::GetAtt": str(name)}:
             return name
         case {"Fn::GetAtt": [*parts]}:
             return ".".join(map(str, parts))
         case dict():
-            return {key: _named(item) for key, item in value.items()}
+            return {key: _name_attributes(item) for key, item in value.items()}
         case list():
-            return [_named(item) for item in value]
+            return [_name_attributes(item) for item in value]
     return value
 
 
 def _accept_change_sets_of_outputs() -> None:
-    """ministack refuses a change set that changes nothing but outputs; AWS executes it."""
+    """Accept change sets that change only outputs, as AWS does and ministack does not."""
     changesets = _service("cloudformation.changesets")
     cloudformation = _service("cloudformation")
     handlers = _service("cloudformation.handlers")
     actions = cloudformation._ACTION_HANDLERS
     create = actions["CreateChangeSet"]
 
-    def create_change_set(params: dict[str, Any]) -> Answer:
-        answer: Answer = create(params)
+    def create_change_set(params: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        response: tuple[int, dict[str, str], bytes] = create(params)
         stack = handlers._resolve_stack(cloudformation._p(params, "StackName"))
         if stack:
             name = cloudformation._p(params, "ChangeSetName")
@@ -179,7 +177,7 @@ def _accept_change_sets_of_outputs() -> None:
                     "ExecutionStatus": "AVAILABLE",
                     "StatusReason": "",
                 }
-        return answer
+        return response
 
     actions["CreateChangeSet"] = create_change_set
 
@@ -187,39 +185,40 @@ def _accept_change_sets_of_outputs() -> None:
 # Deletes
 
 
-def _stop_a_create_before_a_delete() -> None:
-    """ministack goes on with a create beside the delete that should end it, and leaves a part.
+def _cancel_create_before_delete() -> None:
+    """Cancel and roll back a create before deleting the stack.
 
-    Here it is rolled back, and deleted then; on AWS the status says DELETE_IN_PROGRESS throughout.
+    ministack continues the create while it deletes the stack, and leaves some resources behind.
+    Unlike here, the stack's status on AWS is DELETE_IN_PROGRESS throughout.
     """
     cloudformation = _service("cloudformation")
     handlers = _service("cloudformation.handlers")
     stacks = _service("cloudformation.stacks")
     provision, delete = stacks._provision_resource, handlers._delete_stack_async
 
-    def provision_unless_stopped(
+    def provision_unless_canceled(
         type_name: str, logical_id: str, props: dict[str, Any], stack_name: str
     ) -> Any:
-        if cloudformation._stacks.get(stack_name, {}).get("_stopped"):
+        if cloudformation._stacks.get(stack_name, {}).get("_canceled"):
             raise ValueError("Resource creation cancelled")
         return provision(type_name, logical_id, props, stack_name)
 
-    async def stop_and_delete(stack_name: str, *rest: Any, **options: Any) -> None:
+    async def cancel_and_delete(stack_name: str, *rest: Any, **options: Any) -> None:
         stack = cloudformation._stacks.get(stack_name, {})
         while stack.get("StackStatus") in {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"}:
-            stack["_stopped"] = True
+            stack["_canceled"] = True
             await asyncio.sleep(0.02)
         await delete(stack_name, *rest, **options)
 
-    stacks._provision_resource = provision_unless_stopped
-    handlers._delete_stack_async = stop_and_delete
+    stacks._provision_resource = provision_unless_canceled
+    handlers._delete_stack_async = cancel_and_delete
 
 
-def _keep_what_a_failed_resource_depends_on() -> None:
-    """ministack deletes what a resource depends on although its own delete failed.
+def _keep_dependencies_of_failed_deletes() -> None:
+    """Keep the dependencies of a resource whose delete failed, as AWS does.
 
-    A custom resource lost the function that its next Delete needs. AWS keeps all of it, so that
-    the stack can be deleted once the cause is gone.
+    ministack deletes them. A custom resource would lose the function that the next attempt to
+    delete the stack needs.
     """
     cloudformation = _service("cloudformation")
     handlers = _service("cloudformation.handlers")
@@ -237,7 +236,7 @@ def _keep_what_a_failed_resource_depends_on() -> None:
                 definitions = stack["_template"].get("Resources", {})
                 resources = stack["_resources"]
                 needed = stacks._with_dependencies([logical_id], definitions, set(resources))
-                # ministack passes over what it does not find.
+                # ministack skips resources that it does not find.
                 stack["_kept"] |= {id: resources.pop(id) for id in needed - {logical_id}}
             raise
 
@@ -245,7 +244,7 @@ def _keep_what_a_failed_resource_depends_on() -> None:
         stack_name: str, stack_id: str, retain: frozenset[str], *, force: bool
     ) -> None:
         stack, kept = cloudformation._stacks[stack_name], dict[str, Any]()
-        if not force:  # A forced delete keeps nothing in the stack.
+        if not force:  # a forced delete removes all resources from the stack
             stack["_kept"] = kept
         await delete_stack(stack_name, stack_id, retain, force=force)
         stack.pop("_kept", None)
@@ -253,81 +252,3 @@ def _keep_what_a_failed_resource_depends_on() -> None:
 
     stacks._delete_resource = delete_or_keep
     handlers._delete_stack_async = delete_and_restore
-
-
-# Exports
-
-
-def _refuse_to_take_imported_exports_away() -> None:
-    """ministack removes and changes exports that other stacks import, and lists removed ones.
-
-    It answers DeleteStack with an error. AWS accepts the call and then sets the stack back to its
-    previous status, with the reason (aws/aws-cdk#604).
-    """
-    cloudformation = _service("cloudformation")
-    handlers = _service("cloudformation.handlers")
-    helpers = _service("cloudformation.helpers")
-    stacks = _service("cloudformation.stacks")
-    actions = cloudformation._ACTION_HANDLERS
-    resolve, delete = stacks._resolve_stack_outputs, actions["DeleteStack"]
-
-    def exports_of(stack_id: str) -> dict[str, str]:
-        return {
-            name: export["Value"]
-            for name, export in cloudformation._exports.items()
-            if export["StackId"] == stack_id
-        }
-
-    def importing(export: str) -> list[str]:
-        return sorted(
-            name
-            for name, stack in cloudformation._stacks.items()
-            if stack["StackStatus"] not in {"DELETE_COMPLETE", "ROLLBACK_COMPLETE"}
-            and export in handlers._imported_export_names(stack, name)
-        )
-
-    def resolve_outputs(*arguments: Any) -> Any:
-        outputs, exports = resolve(*arguments)
-        previous = exports_of(arguments[-1])
-        remaining = {name: export["Value"] for name, export in exports.items()}
-        if refused := _refusal(previous, remaining, importing):
-            raise ValueError(refused)
-        # From here on the operation succeeds, and ministack adds the exports that remain.
-        for name in previous:
-            del cloudformation._exports[name]
-        return outputs, exports
-
-    def delete_stack(params: dict[str, Any]) -> Answer:
-        stack = handlers._resolve_stack(cloudformation._p(params, "StackName"))
-        refused = stack and _refusal(exports_of(stack["StackId"]), {}, importing)
-        if refused:
-            name, id = stack["StackName"], stack["StackId"]
-            stacks._add_event(id, name, name, _STACK, "DELETE_IN_PROGRESS", "User Initiated", id)
-            stacks._add_event(id, name, name, _STACK, stack["StackStatus"], refused, id)
-            stack["StackStatusReason"] = refused
-        answer: Answer = helpers._xml(200, "DeleteStackResponse", "") if refused else delete(params)
-        return answer
-
-    stacks._resolve_stack_outputs = resolve_outputs
-    actions["DeleteStack"] = delete_stack
-
-
-def _refusal(
-    previous: Mapping[str, str],
-    remaining: Mapping[str, str],
-    importing: Callable[[str], list[str]],
-) -> str | None:
-    """Return why the values of a stack's exports cannot change like this, None if they can.
-
-    Args:
-        previous: the value of each export now, by its name.
-        remaining: what they would be.
-        importing: returns the names of the stacks that import an export.
-    """
-    for export, value in previous.items():
-        if remaining.get(export) != value and (stack_names := importing(export)):
-            in_use = f"export {export} as it is in use by {' and '.join(stack_names)}."
-            if export in remaining:
-                return f"Cannot update {in_use}"
-            return f"Delete canceled. Cannot delete {in_use}"
-    return None

@@ -1,7 +1,7 @@
-"""The server's own process: `python -m local_aws.server <settings as JSON>`.
+"""The server process: `python -m local_aws.server <settings as JSON>`.
 
-`LocalAws` starts it, with an environment built from nothing, as the leader of a process group of
-its own, to which the Lambda processes belong too.
+`LocalAws` starts it with a minimal environment, as the leader of a new process group, to which the
+processes of Lambda functions belong too.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Serve until the process is ended."""
+    """Serve until the process is killed."""
     settings = Settings.from_json(sys.argv[1])
-    threading.Thread(target=_end_with_parent, args=(settings.folder,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(settings.folder,), daemon=True).start()
     config = Config()
-    # One socket on loopback, bound by the parent: ministack's own `main` would try port 443 too.
+    # Only the loopback socket that the parent bound. ministack's own `main` also tries port 443.
     config.bind = [f"fd://{settings.socket}"]
     config.certfile, config.keyfile = settings.certificate, settings.private_key
     config.accesslog = config.errorlog = "-"
@@ -33,8 +33,8 @@ def main() -> None:
     asyncio.run(serve(install(settings), config))
 
 
-def _end_with_parent(folder: str) -> None:
-    """Wait for the end of standard input, which comes when the parent dies, however hard."""
+def _exit_with_parent(folder: str) -> None:
+    """Wait for the end of standard input, which comes even if the parent is killed, and exit."""
     sys.stdin.buffer.read()
     shutil.rmtree(folder, ignore_errors=True)
     os.killpg(os.getpid(), signal.SIGKILL)

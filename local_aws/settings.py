@@ -1,4 +1,4 @@
-"""What the process that starts a server tells the server, and the certificate it serves with."""
+"""The settings of a server process, and the TLS certificate that it serves with."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,15 +14,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 HOST: Final = "localhost"
 ADDRESS: Final = "127.0.0.1"
 ACCOUNT: Final = "000000000000"
-"""No real account has this number, so nobody can take the one for the other."""
+"""No real account has this ID, so it cannot be mistaken for one."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that a server is told. `socket` is the descriptor of a bound, listening socket.
+    """The settings of a server process. See `ClientCertificates` for those not listed here.
 
-    `folder` is the run's temporary folder; `trust`, where given, a PEM file of the CAs that the
-    backends of HTTP integrations are checked against. The others are `ClientCertificates`'.
+    Attributes:
+        socket: The file descriptor of a listening socket.
+        folder: The temporary folder of the run.
+        certificate: The PEM file of the server's certificate.
+        private_key: The PEM file of the server's private key.
+        trust: A PEM file of additional CAs to trust when calling backends of HTTP integrations.
     """
 
     socket: int
@@ -35,18 +39,18 @@ class Settings:
     trust: str | None = None
 
     def to_json(self) -> str:
-        """The form in which `from_json` takes them, on the server's command line."""
+        """Return the settings as JSON, for the command line of the server."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "Settings":
-        """The settings that `to_json` wrote."""
+        """Return the settings that `to_json` encoded."""
         return cls(**json.loads(text))
 
 
 @dataclass(frozen=True)
 class ServerCertificate:
-    """A server's certificate for localhost, its private key and the CA to trust, all PEM."""
+    """A certificate for localhost, its private key and the CA to trust, all PEM."""
 
     authority: bytes
     certificate: bytes
@@ -54,10 +58,10 @@ class ServerCertificate:
 
 
 def issue_server_certificate() -> ServerCertificate:
-    """A certificate for one run, from a CA whose private key is gone when this returns.
+    """Issue a certificate for one run, from a new CA whose private key is not kept.
 
-    A CA and a leaf, rather than one self-signed certificate: strict verifiers (Python 3.13's
-    default context, rustls) refuse one that is both.
+    A single self-signed certificate would not do: strict verifiers (the default context of
+    Python 3.13, rustls) reject a server certificate that is also a CA.
     """
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local AWS, this run only")])

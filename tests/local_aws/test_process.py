@@ -284,7 +284,7 @@ def test_a_command_whose_server_ends_says_so(
     os.kill(server_of(process), signal.SIGKILL)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert errors.startswith("the local AWS server ended by itself")
+    assert errors.startswith("the local AWS server stopped unexpectedly")
     assert list(folder.iterdir()) == []
 
 
@@ -297,17 +297,17 @@ def test_a_port_that_is_taken_is_one_clear_line(
         output, errors = process.communicate(timeout=20)
     assert process.returncode == 1
     assert output == ""
-    assert re.fullmatch(rf"port {port} is taken: choose another one with --port.*\n", errors)
+    assert re.fullmatch(rf"port {port} is in use: choose another one with --port.*\n", errors)
     assert list(folder.iterdir()) == []
 
 
 def test_a_port_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(LocalAwsError, match="port 65536 does not exist"), LocalAws(65536):
+    with pytest.raises(LocalAwsError, match="port 65536 is out of range"), LocalAws(65536):
         pass
 
 
 def test_a_trust_that_is_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LocalAwsError, match="is no file"), LocalAws(trust=tmp_path / "ca.pem"):
+    with pytest.raises(LocalAwsError, match="is not a file"), LocalAws(trust=tmp_path / "ca.pem"):
         pass
 
 
