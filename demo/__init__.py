@@ -1,1 +1,1 @@
-"""The main job on this machine: deploy, prove the certificate, change it, destroy (`make demo`)."""
+"""The main use case on this machine: deploy, use, change and destroy (`make demo`)."""

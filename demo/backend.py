@@ -1,4 +1,4 @@
-"""A backend that trusts one client certificate and nothing else, and a REST API in front of it."""
+"""A backend that trusts a single client certificate, and a REST API that calls it."""
 
 import ssl
 import threading
@@ -12,9 +12,12 @@ GREETING = b"hello, API Gateway"
 
 
 class Backend:
-    """A TLS server on loopback that requires the client certificate `trusted_pem`.
+    """A context manager that runs a TLS server on loopback, which requires a client certificate.
 
-    `certificate` and `private_key`: files of the server's own, made for localhost.
+    Args:
+        certificate: The PEM file of the server's certificate, issued for localhost.
+        private_key: The PEM file of the server's private key.
+        trusted_pem: The only client certificate that the server accepts.
     """
 
     def __init__(self, certificate: Path, private_key: Path, trusted_pem: str) -> None:
@@ -24,7 +27,7 @@ class Backend:
         self.url = f"https://localhost:{self._server.server_port}/"
 
     def trust(self, pem: str) -> None:
-        """From now on, trust this certificate and no other."""
+        """Trust this client certificate instead of the current one."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._certificate, self._private_key)
         context.verify_mode = ssl.CERT_REQUIRED
@@ -45,14 +48,14 @@ class _Server(ThreadingHTTPServer):
     context: ssl.SSLContext
 
     def get_request(self) -> tuple[ssl.SSLSocket, Any]:
-        """The handshake happens in the request's own thread: a refused client holds up nobody."""
+        """Leave the handshake to the request's thread, so that a client cannot block the others."""
         connection, address = super().get_request()
         return self.context.wrap_socket(
             connection, server_side=True, do_handshake_on_connect=False
         ), address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A refused client is what this server is for."""
+        """Print no traceback: rejecting clients is expected."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -63,11 +66,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(GREETING)
 
     def log_message(self, *_: Any) -> None:
-        """The demo tells what happened."""
+        """Print nothing: the demo reports what happens."""
 
 
 def server_certificate(folder: Path) -> tuple[Path, Path, Path]:
-    """Files for a backend on localhost: the CA to trust, a certificate and its private key."""
+    """Write a CA, a certificate for localhost and its private key, and return their paths."""
     issued = issue_server_certificate()
     paths = folder / "authority.pem", folder / "backend.pem", folder / "backend.key"
     for path, content in zip(
@@ -79,7 +82,13 @@ def server_certificate(folder: Path) -> tuple[Path, Path, Path]:
 
 
 def rest_api(gateway: Any, url: str, stages: dict[str, str | None]) -> str:
-    """An API whose root passes on to the URL, with stages that present these certificates."""
+    """Create a REST API that forwards GET requests to a URL, and return its ID.
+
+    Args:
+        gateway: A boto3 client.
+        url: The URL of the backend.
+        stages: The client certificate ID that each stage presents, or None, by stage name.
+    """
     api_id: str = gateway.create_rest_api(name="backend")["id"]
     root = gateway.get_resources(restApiId=api_id)["items"][0]["id"]
     method = {"restApiId": api_id, "resourceId": root, "httpMethod": "GET"}
@@ -89,7 +98,7 @@ def rest_api(gateway: Any, url: str, stages: dict[str, str | None]) -> str:
     for name, certificate_id in stages.items():
         gateway.create_stage(restApiId=api_id, stageName=name, deploymentId=deployment)
         if certificate_id:
-            # CreateStage does not take the certificate; UpdateStage does.
+            # Only UpdateStage can set the certificate, not CreateStage.
             change = {"op": "replace", "path": "/clientCertificateId", "value": certificate_id}
             gateway.update_stage(restApiId=api_id, stageName=name, patchOperations=[change])
     return api_id

@@ -1,4 +1,4 @@
-"""The steps of the demo, one after the other."""
+"""The steps of the demo, in order."""
 
 import json
 import tempfile
@@ -20,11 +20,17 @@ TOOLKIT: Final = "CDKToolkit"
 
 
 class DemoError(Exception):
-    """A step did not go as it should; the message is one line."""
+    """A step had an unexpected result. The message is one line."""
 
 
 def run() -> None:
-    """The whole demo. Raises `DemoError` or the error of the tool that failed."""
+    """Run the demo.
+
+    Raises:
+        DemoError: A step had an unexpected result.
+        CdkError: The CDK CLI failed.
+        LocalAwsError: The local AWS failed.
+    """
     started = time.monotonic()
 
     def step(text: str) -> None:
@@ -37,7 +43,7 @@ def run() -> None:
         with LocalAws(trust=authority) as aws:
             _check_local(aws)
             step("cdk bootstrap")
-            # An environment by its name: the app need not be synthesized to find it.
+            # With the environment as an argument, the CLI need not synthesize the app.
             _cdk(aws, folder, "bootstrap", f"aws://{ACCOUNT}/{aws.region}")
             step("cdk deploy")
             outputs = _deploy(aws, folder, "-c", "description=first", "-c", "tags=team=edge")
@@ -45,7 +51,7 @@ def run() -> None:
             _print_certificate(outputs["PemEncodedCertificate"])
             step("calling a backend that trusts this certificate only")
             with Backend(certificate, key, outputs["PemEncodedCertificate"]) as backend:
-                _prove(aws, backend, outputs["ClientCertificateId"])
+                _check_backend(aws, backend, outputs["ClientCertificateId"])
             step("cdk deploy, with another description and another tag")
             changed = _deploy(aws, folder, "-c", "description=second", "-c", "tags=team=core")
             _check_changed(aws, outputs, changed)
@@ -56,10 +62,10 @@ def run() -> None:
 
 
 def _check_local(aws: LocalAws) -> None:
-    """Before the first write: no run of this demo can ever touch a real account."""
+    """Raise `DemoError` unless the account is local, so that the demo never changes a real one."""
     account = aws.client("sts").get_caller_identity()["Account"]
     if account != ACCOUNT or not aws.endpoint.startswith("https://localhost:"):
-        raise DemoError(f"account {account} at {aws.endpoint} is not the local one: not going on")
+        raise DemoError(f"account {account} at {aws.endpoint} is not the local one: stopping")
 
 
 def _cdk(aws: LocalAws, folder: Path, command: str, *options: str) -> None:
@@ -93,8 +99,8 @@ def _print_certificate(pem: str) -> None:
     print(f"          SHA-256      {certificate.fingerprint(hashes.SHA256()).hex(':')}")
 
 
-def _prove(aws: LocalAws, backend: Backend, certificate_id: str) -> None:
-    """The backend answers the stage that presents the certificate, and neither of the others."""
+def _check_backend(aws: LocalAws, backend: Backend, certificate_id: str) -> None:
+    """Check that the backend accepts only the stage that presents its trusted certificate."""
     gateway = aws.client("apigateway")
     other = gateway.generate_client_certificate(description="same subject, not trusted")
     stages = {
@@ -135,7 +141,7 @@ def _check_empty(aws: LocalAws) -> None:
 
 
 def left_in(aws: LocalAws) -> dict[str, list[Any]]:
-    """What the account holds besides what `cdk bootstrap` made, by kind."""
+    """Return what the account contains besides the bootstrap stack, by kind."""
     return {
         "client certificates": aws.client("apigateway").get_client_certificates().get("items"),
         "functions": aws.client("lambda").list_functions()["Functions"],

@@ -1,28 +1,25 @@
-"""One server for all tests; each test finds an account without client certificates."""
+"""One server for all tests. Each test starts without client certificates."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from demo.backend import server_certificate
 from local_aws import LocalAws
-from local_aws.settings import ServerCertificate, issue_server_certificate
 from tests.local_aws.model import hold_against_model
 
 
 @pytest.fixture(scope="session")
-def backend_certificate() -> ServerCertificate:
-    """What the backends of HTTP integrations present; the server is told to trust its CA."""
-    return issue_server_certificate()
+def backend_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """The CA that the server trusts, and a backend's certificate and private key."""
+    return server_certificate(tmp_path_factory.mktemp("backend"))
 
 
 @pytest.fixture(scope="session")
-def aws(
-    tmp_path_factory: pytest.TempPathFactory, backend_certificate: ServerCertificate
-) -> Iterator[LocalAws]:
-    authority = tmp_path_factory.mktemp("backend") / "ca.pem"
-    authority.write_bytes(backend_certificate.authority)
-    with LocalAws(trust=authority) as aws:
+def aws(backend_files: tuple[Path, Path, Path]) -> Iterator[LocalAws]:
+    with LocalAws(trust=backend_files[0]) as aws:
         yield aws
 
 
@@ -33,7 +30,7 @@ def session_client(aws: LocalAws) -> Any:
 
 @pytest.fixture
 def client(session_client: Any) -> Iterator[Any]:
-    """API Gateway, every response held against the model, no client certificate left behind."""
+    """A client that validates responses against the model; deletes what a test creates."""
     yield session_client
     for api in session_client.get_rest_apis()["items"]:
         session_client.delete_rest_api(restApiId=api["id"])

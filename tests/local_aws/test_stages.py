@@ -1,14 +1,23 @@
 """Stages of REST APIs: they keep a certificate from being deleted, and present it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from demo.backend import GREETING, Backend, server_certificate
 from local_aws import LocalAws
-from local_aws.settings import ServerCertificate, issue_server_certificate
-from tests.local_aws.backend import trusting
+
+
+@contextmanager
+def backend_trusting(pem: str, files: tuple[Path, Path, Path]) -> Iterator[str]:
+    """Run a backend that accepts one client certificate, and yield its URL."""
+    _, certificate, private_key = files
+    with Backend(certificate, private_key, pem) as backend:
+        yield backend.url
 
 
 def generate(client: Any) -> tuple[str, str]:
@@ -42,17 +51,16 @@ def make_stage(client: Any, api: str, deployment: str, name: str, id: str | None
 def test_a_backend_lets_in_the_stage_that_carries_its_certificate_and_no_other(
     aws: LocalAws,
     client: Any,
-    backend_certificate: ServerCertificate,
-    tmp_path: Path,
+    backend_files: tuple[Path, Path, Path],
     kind: str,
 ) -> None:
     (right, pem), (wrong, _) = generate(client), generate(client)
-    with trusting(pem, backend_certificate, tmp_path) as url:
+    with backend_trusting(pem, backend_files) as url:
         api, deployment = api_in_front_of(client, url, kind)
         for name, id in (("right", right), ("wrong", wrong), ("none", None)):
             make_stage(client, api, deployment, name, id)
 
-        assert aws.invoke(api, "right") == (200, b"hello")
+        assert aws.invoke(api, "right") == (200, GREETING)
         assert aws.invoke(api, "wrong")[0] == 500
         assert aws.invoke(api, "none")[0] == 500
 
@@ -61,22 +69,22 @@ def test_a_backend_whose_own_certificate_is_not_trusted_is_not_called(
     aws: LocalAws, client: Any, tmp_path: Path
 ) -> None:
     id, pem = generate(client)
-    with trusting(pem, issue_server_certificate(), tmp_path) as url:
+    with backend_trusting(pem, server_certificate(tmp_path)) as url:
         api, deployment = api_in_front_of(client, url)
         make_stage(client, api, deployment, "prod", id)
         assert aws.invoke(api, "prod")[0] == 500
 
 
 def test_a_stage_changes_its_certificate_by_an_update(
-    aws: LocalAws, client: Any, backend_certificate: ServerCertificate, tmp_path: Path
+    aws: LocalAws, client: Any, backend_files: tuple[Path, Path, Path]
 ) -> None:
     id, pem = generate(client)
-    with trusting(pem, backend_certificate, tmp_path) as url:
+    with backend_trusting(pem, backend_files) as url:
         api, deployment = api_in_front_of(client, url)
         make_stage(client, api, deployment, "prod")
 
         assert carry(client, api, "prod", id)["clientCertificateId"] == id
-        assert aws.invoke(api, "prod") == (200, b"hello")
+        assert aws.invoke(api, "prod") == (200, GREETING)
         assert "clientCertificateId" not in carry(client, api, "prod", "")
         assert aws.invoke(api, "prod")[0] == 500
 
@@ -126,14 +134,14 @@ def method_of(client: Any, api: str) -> dict[str, str]:
 
 
 def test_a_test_invocation_presents_the_certificate_that_it_names(
-    client: Any, backend_certificate: ServerCertificate, tmp_path: Path
+    client: Any, backend_files: tuple[Path, Path, Path]
 ) -> None:
     (right, pem), (wrong, _) = generate(client), generate(client)
-    with trusting(pem, backend_certificate, tmp_path) as url:
+    with backend_trusting(pem, backend_files) as url:
         api, _ = api_in_front_of(client, url)
         method = method_of(client, api)
         answered = client.test_invoke_method(**method, clientCertificateId=right)
-        assert (answered["status"], answered["body"]) == (200, "hello")
+        assert (answered["status"], answered["body"]) == (200, GREETING.decode())
         refused = client.test_invoke_method(**method, clientCertificateId=wrong)
         assert refused["status"] == 500
         assert client.test_invoke_method(**method)["status"] == 500
