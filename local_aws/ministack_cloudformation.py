@@ -35,7 +35,7 @@ def _service(name: str) -> Any:
 
 
 def _keep_carriage_returns_of_outputs() -> None:
-    """Escape carriage returns in responses, as AWS does; XML parsers turn others into line feeds."""
+    """Escape carriage returns as AWS does: XML parsers read bare ones as line feeds."""
     handlers = _service("cloudformation.handlers")
     escape = handlers._esc
     handlers._esc = lambda text: escape(text).replace("\r", "&#xD;")
