@@ -85,8 +85,9 @@ def _refuse_late(request: Request) -> None:
 def _adopt(invocation: Invocation) -> Certificate:
     """Make an existing certificate the resource's. `ownership` says what that means."""
     request = invocation.request
-    if kept := _kept_in_place_of_a_vanished_one(invocation):
-        return kept
+    if own := _own_in_place_of_vanished_ones(invocation):
+        _change(invocation.api, request, own)
+        return own
     live = _existing(invocation.api, request.desired.adopt or "")
     if owner := other_owner(request, invocation.api.tags(live)):
         raise RefusedError(
@@ -98,11 +99,11 @@ def _adopt(invocation: Invocation) -> Certificate:
     return live
 
 
-def _kept_in_place_of_a_vanished_one(invocation: Invocation) -> Certificate | None:
-    """Return the resource's own certificate where neither one to adopt exists.
+def _own_in_place_of_vanished_ones(invocation: Invocation) -> Certificate | None:
+    """Return the resource's own certificate if neither the one to adopt nor the last one exists.
 
     A resource whose adopted certificate vanished has made its own. Without this, an Update that
-    names another one that does not exist could not be rolled back.
+    then names another certificate that does not exist could not be rolled back.
     """
     request, api = invocation.request, invocation.api
     known = physical_id.is_certificate_id(request.physical_id)

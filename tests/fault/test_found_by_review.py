@@ -112,9 +112,10 @@ def test_rollback_keeps_what_was_made_in_place_of_a_vanished_certificate(
     del environment.api_gateway.store.certificates[b]
     good = adopting(b, Description="good")
     c = expect_success(environment, update(environment, in_process, b, adopting(b), good))
-    mistyped = adopting("typo42", Description="good")
+    mistyped = adopting("typo42", Description="mistyped")
     assert expect_success(environment, update(environment, in_process, c, good, mistyped)) == c
     assert expect_success(environment, update(environment, in_process, c, mistyped, good)) == c
+    assert state(environment, c)[0] == "good"
 
 
 def test_redelivered_create_finds_its_certificate_although_clocks_differ(
