@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,6 +55,19 @@ def _kill(app: App, command: str, statuses: set[str]) -> None:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        _await_end_of_group(process.pid)
+
+
+def _await_end_of_group(group: int) -> None:
+    """Wait until no process of a group is left, orphans that wait to be reaped included.
+
+    The next CLI would take them for one that still reads from its output folder.
+    """
+    ends = time.monotonic() + 60
+    with suppress(ProcessLookupError):
+        while time.monotonic() < ends:
+            os.killpg(group, 0)
+            time.sleep(0.02)
 
 
 def _status(app: App, stack: str) -> str:
