@@ -53,7 +53,7 @@ format: install ## rewrite the code as ruff formats it, with what it can correct
 	@ruff format .
 
 check: lint types ## lint, types and the unit tests, in a minute: before each commit
-	@pytest --numprocesses auto --dist worksteal tests/unit
+	@pytest --numprocesses auto --dist loadfile tests/unit
 
 test: lint types ## everything that is checked
 	@pytest --numprocesses auto --dist loadfile
