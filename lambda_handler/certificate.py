@@ -53,7 +53,7 @@ def create(invocation: Invocation) -> dict[str, str]:
 def update(invocation: Invocation) -> dict[str, str]:
     """Bring the resource's certificate to its desired state. Returns and raises as `create`.
 
-    A certificate that somebody deleted by hand is made anew: a failure would make the rollback,
+    A certificate that somebody deleted by hand is replaced: a failure would make the rollback,
     which is an Update too, fail as well and leave the stack in `UPDATE_ROLLBACK_FAILED`.
     """
     request = invocation.request
@@ -106,22 +106,26 @@ def _own_in_place_of_vanished_ones(invocation: Invocation) -> Certificate | None
     then names another certificate that does not exist could not be rolled back.
     """
     request, api = invocation.request, invocation.api
-    known = physical_id.is_certificate_id(request.physical_id)
-    if not known or request.previous.adopt is None or api.get(request.desired.adopt or ""):
+    if request.previous.adopt is None or api.get(request.desired.adopt or ""):
         return None
-    live = api.get(request.physical_id)
+    live = _known_to_cloudformation(api, request)
     return live if live and made_by(request, api.tags(live)) else None
 
 
 def _update_in_place(invocation: Invocation) -> Certificate:
     request = invocation.request
-    known = physical_id.is_certificate_id(request.physical_id)
-    live = invocation.api.get(request.physical_id) if known else None
+    live = _known_to_cloudformation(invocation.api, request)
     if live is None:
         logger.warning("gone, making another", extra={"certificate_id": request.physical_id})
         return _make(invocation)
     _change(invocation.api, request, live)
     return live
+
+
+def _known_to_cloudformation(api: ApiGateway, request: Request) -> Certificate | None:
+    """Return the certificate that the physical ID names, None if there is none."""
+    known = physical_id.is_certificate_id(request.physical_id)
+    return api.get(request.physical_id) if known else None
 
 
 def _return_to_own(invocation: Invocation) -> Certificate:
