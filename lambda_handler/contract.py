@@ -8,6 +8,7 @@ from typing import Final
 
 RESOURCE_TYPE: Final = "Custom::ApiGatewayClientCertificate"
 LOOKUP_RESOURCE_TYPE: Final = "Custom::ApiGatewayClientCertificateLookup"
+ROTATING_RESOURCE_TYPE: Final = "Custom::ApiGatewayRotatingClientCertificate"
 
 HANDLER: Final = "lambda_handler.main.handler"
 """The function's handler: this package's import path inside the asset."""
@@ -18,7 +19,7 @@ SERVICE_TIMEOUT_SECONDS: Final = 1200
 
 
 class Property:
-    """The properties of the two resource types, and those of all custom resources."""
+    """The properties of certificates and look-ups, and those of all custom resources."""
 
     DESCRIPTION: Final = "Description"
     TAGS: Final = "Tags"
@@ -29,6 +30,42 @@ class Property:
     SERVICE_TIMEOUT: Final = "ServiceTimeout"
 
 
+class RotatingProperty:
+    """The properties of a rotating certificate besides those of `Property.OF_CERTIFICATE`."""
+
+    STAGES: Final = "Stages"
+    """`/restapis/{id}/stages/{name}` and `/apis/{id}/stages/{name}`, as IAM writes them."""
+    TRUST_PARAMETER: Final = "TrustParameterName"
+    ROTATE_BEFORE_EXPIRY: Final = "RotateBeforeExpirySeconds"
+    OVERLAP: Final = "OverlapSeconds"
+    CHECKS: Final = "BackendChecks"
+    """`/restapis/{id}/resources/{id}/methods/{verb}`, as IAM writes them."""
+    REASON: Final = "RotationReason"
+    STAGE_SETTINGS: Final = "StageSettings"
+    """A hash of the stages' templates, so that a deploy that changes one updates the resource."""
+    ALL: Final = Property.OF_CERTIFICATE | {
+        STAGES,
+        TRUST_PARAMETER,
+        ROTATE_BEFORE_EXPIRY,
+        OVERLAP,
+        CHECKS,
+        REASON,
+        STAGE_SETTINGS,
+    }
+
+
+class Task:
+    """An event that does not come from CloudFormation: its keys, and the values of `task`."""
+
+    TASK: Final = "task"
+    TIME: Final = "time"
+    ROTATE: Final = "rotate"
+    RESOURCES: Final = "resources"
+    """Each has all properties of the custom resource, and these two:"""
+    STACK_ID: Final = "StackId"
+    LOGICAL_ID: Final = "LogicalId"
+
+
 class Attribute:
     """What `Fn::GetAtt` reads. Create and Update both return every one."""
 
@@ -37,6 +74,8 @@ class Attribute:
     PEM: Final = "PemEncodedCertificate"
     CREATED: Final = "CreatedDate"
     EXPIRATION: Final = "ExpirationDate"
+    TRUST_PARAMETER: Final = "TrustParameterName"
+    """Of a rotating certificate only."""
 
 
 class OwnTag:
@@ -47,6 +86,13 @@ class OwnTag:
     LOGICAL: Final = "client-certificate:logical-id"
     REQUEST: Final = "client-certificate:request-id"
     COUNT: Final = 3
+    GENERATION: Final = "client-certificate:generation"
+    PUBLISHED: Final = "client-certificate:published-at"
+    ACCEPTED: Final = "client-certificate:accepted-at"
+    RETIRED: Final = "client-certificate:retired-at"
+    REASON: Final = "client-certificate:rotation-reason"
+    ROTATING_COUNT: Final = 8
+    """Those of a generation of a rotating certificate: the three of each, and these five."""
 
 
 QUOTA_CODE: Final = "L-824C9E42"

@@ -12,7 +12,6 @@ from typing import Final
 from .contract import OwnTag
 
 MAX_TAGS: Final = 50
-MAX_USER_TAGS: Final = MAX_TAGS - OwnTag.COUNT
 MAX_KEY_LENGTH: Final = 128
 MAX_VALUE_LENGTH: Final = 256
 
@@ -20,12 +19,17 @@ _GENERAL: Final = re.compile(r"[\w +\-=.:/@]*")
 _DOCUMENTED: Final = re.compile(r"[a-zA-Z+-=._:/]*")
 
 
-def violation(tags: Mapping[str, str]) -> str | None:
-    """Return an error message for the first rule that tags break, None if they break none."""
-    if len(tags) > MAX_USER_TAGS:
+def violation(tags: Mapping[str, str], own_count: int = OwnTag.COUNT) -> str | None:
+    """Return an error message for the first rule that tags break, None if they break none.
+
+    Args:
+        tags: The user's.
+        own_count: How many tags the handler writes besides these.
+    """
+    if len(tags) > MAX_TAGS - own_count:
         return (
             f"too many tags: {len(tags)}; a client certificate takes {MAX_TAGS}, of which this "
-            f"resource needs {OwnTag.COUNT}: keep {MAX_USER_TAGS} or fewer"
+            f"resource needs {own_count}: keep {MAX_TAGS - own_count} or fewer"
         )
     return next(filter(None, (_tag_violation(k, v) for k, v in tags.items())), None)
 
