@@ -14,7 +14,8 @@ from functools import partial
 from typing import Final
 
 from . import changes, faults, physical_id
-from .api_gateway import ApiError, ApiGateway, Certificate
+from .api_gateway import ApiGateway, Certificate
+from .calls import ApiError
 from .contract import OwnTag
 from .errors import RefusedError
 from .faults import Fault

@@ -16,7 +16,8 @@ from typing import Any, Final
 from crhelper import FAILED, SUCCESS, CfnResource
 
 from . import certificate, deletion, log, physical_id
-from .api_gateway import CALL_SECONDS, ApiGateway, make_client
+from .api_gateway import ApiGateway
+from .calls import CALL_SECONDS, Caller, make_client
 from .deadline import Deadline
 from .errors import OutOfTimeError, RequestError
 from .invocation import Invocation
@@ -25,7 +26,7 @@ from .request import read
 log.configure()
 logger = logging.getLogger(__name__)
 
-CLIENT: Final = make_client(CALL_SECONDS)
+CLIENT: Final = make_client("apigateway", CALL_SECONDS)
 """Created while Lambda initializes the function, when the processor is at full speed."""
 
 Attributes = dict[str, str]
@@ -97,9 +98,11 @@ class CustomResource(CfnResource):
             }
         )
         call_seconds = min(CALL_SECONDS, self._seconds / 3)
-        client = CLIENT if call_seconds == CALL_SECONDS else make_client(call_seconds)
         deadline = Deadline(self._seconds, call_seconds)
-        api = ApiGateway(client, call_seconds, deadline)
+        caller = Caller(deadline, call_seconds)
+        api = ApiGateway(
+            CLIENT if call_seconds == CALL_SECONDS else caller.client("apigateway"), caller
+        )
         operations = LOOK_UP_OPERATIONS if request.looks_up else OPERATIONS
         return operations[request.type](Invocation(request, api, deadline, self._set_physical_id))
 

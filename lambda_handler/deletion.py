@@ -8,7 +8,8 @@ from itertools import count
 from typing import Final
 
 from . import faults, physical_id
-from .api_gateway import ApiError, ApiGateway, Certificate, StageUses
+from .api_gateway import ApiGateway, Certificate, StageUses
+from .calls import ApiError
 from .contract import OwnTag
 from .errors import RefusedError
 from .faults import Fault

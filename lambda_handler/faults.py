@@ -38,7 +38,12 @@ RETRY_BUDGETS: Final[Mapping[Fault, float]] = {
 }
 """Seconds for which a call is retried. The deadline of the invocation bounds all of them."""
 
-_THROTTLING_CODES: Final = {"TooManyRequestsException", "ThrottlingException", "Throttling"}
+_THROTTLING_CODES: Final = {
+    "TooManyRequestsException",
+    "ThrottlingException",
+    "Throttling",
+    "TooManyUpdates",
+}
 _CREDENTIALS_CODES: Final = {
     "ExpiredToken",
     "ExpiredTokenException",
@@ -50,6 +55,13 @@ _CREDENTIALS_CODES: Final = {
     "RequestExpired",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
+}
+_BY_CODE: Final = {
+    # Systems Manager and EventBridge send these with the status 400.
+    "AccessDeniedException": Fault.DENIED,
+    "ParameterAlreadyExists": Fault.CONFLICT,
+    "ParameterNotFound": Fault.NOT_FOUND,
+    "InvalidResourceId": Fault.NOT_FOUND,
 }
 _BY_STATUS: Final = {
     401: Fault.DENIED,
@@ -76,6 +88,8 @@ def classify(error: Exception) -> Fault:
         return Fault.THROTTLED
     if code in _CREDENTIALS_CODES:
         return Fault.CREDENTIALS
+    if code in _BY_CODE:
+        return _BY_CODE[code]
     if status >= 500:
         return Fault.AMBIGUOUS
     return _BY_STATUS.get(status, Fault.REJECTED)

@@ -67,15 +67,15 @@ class InProcessFunction:
     def __init__(self, environment: Environment, patch: pytest.MonkeyPatch) -> None:
         replace_aws_variables(patch, environment.variables)
         patch.setattr(boto3, "DEFAULT_SESSION", _session())
-        from lambda_handler import api_gateway, custom_resource, deadline, log, main
+        from lambda_handler import calls, custom_resource, deadline, log, main
 
         self.main = main
-        self._timed_modules = (api_gateway, deadline, main)
+        self._timed_modules = (calls, deadline, main)
         self._patch = patch
         self._output = io.StringIO()
         with redirect_stdout(self._output):
             log.configure()
-        patch.setattr(custom_resource, "CLIENT", api_gateway.make_client(20.0))
+        patch.setattr(custom_resource, "CLIENT", calls.make_client("apigateway", 20.0))
         patch.setattr(main, "DELIVERY_TIMEOUT", 1.0)
         self.clock = SkippingClock()
         self.use_clock(self.clock)

@@ -175,9 +175,9 @@ def simulated_function() -> Iterator[SimulatedFunction]:
     with pytest.MonkeyPatch.context() as patch:
         replace_aws_variables(patch, aws_variables())
         patch.setattr(boto3, "DEFAULT_SESSION", None)
-        main, custom_resource, api_gateway, deadline, certificate, log = (
+        main, custom_resource, calls, deadline, certificate, log = (
             importlib.import_module(f"lambda_handler.{name}")
-            for name in ("main", "custom_resource", "api_gateway", "deadline", "certificate", "log")
+            for name in ("main", "custom_resource", "calls", "deadline", "certificate", "log")
         )
         function = SimulatedFunction(main)
         clock = function.clock
@@ -185,10 +185,10 @@ def simulated_function() -> Iterator[SimulatedFunction]:
         # The handler may have been imported before without a Region, which is an import error.
         patch.setattr(main, "IMPORT_ERROR", None)
         patch.setattr(main, "custom_resource", custom_resource, raising=False)
-        client = api_gateway.make_client(api_gateway.CALL_SECONDS)
+        client = calls.make_client("apigateway", calls.CALL_SECONDS)
         patch.setattr(custom_resource, "CLIENT", client)
-        patch.setattr(custom_resource, "make_client", lambda _seconds: client)
-        for module in (main, api_gateway, deadline, certificate):
+        patch.setattr(calls, "make_client", lambda _service, _seconds: client)
+        for module in (main, calls, deadline, certificate):
             patch.setattr(module, "time", clock)
         for module in (deadline, certificate):
             patch.setattr(module, "datetime", _datetime_of(clock))
