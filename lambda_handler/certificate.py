@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from . import changes, faults, physical_id
+from . import changes, faults, metrics, physical_id
 from .api_gateway import ApiGateway, Certificate
 from .calls import ApiError
-from .contract import OwnTag
+from .contract import Metric, OwnTag
 from .errors import RefusedError
 from .faults import Fault
 from .invocation import Invocation
@@ -48,7 +48,7 @@ def create(invocation: Invocation) -> dict[str, str]:
     _refuse_late(invocation.request)
     adopts = invocation.request.desired.adopt is not None
     certificate = _adopt(invocation) if adopts else _make(invocation)
-    return _attributes(invocation.api, certificate)
+    return _attributes(invocation, certificate)
 
 
 def update(invocation: Invocation) -> dict[str, str]:
@@ -65,14 +65,14 @@ def update(invocation: Invocation) -> dict[str, str]:
         certificate = _adopt(invocation)
     else:
         certificate = _return_to_own(invocation)
-    return _attributes(invocation.api, certificate)
+    return _attributes(invocation, certificate)
 
 
 def look_up(invocation: Invocation) -> dict[str, str]:
     """Read a certificate that must exist. Returns and raises as `create`."""
     certificate = _existing(invocation.api, invocation.request.desired.lookup or "")
     invocation.set_physical_id(physical_id.of_lookup(certificate.id))
-    return _attributes(invocation.api, certificate)
+    return _attributes(invocation, certificate)
 
 
 def _refuse_late(request: Request) -> None:
@@ -241,8 +241,15 @@ def _existing(api: ApiGateway, id: str) -> Certificate:
     return certificate
 
 
-def _attributes(api: ApiGateway, certificate: Certificate) -> dict[str, str]:
-    """Return the attributes. Re-read the certificate if a response omitted its PEM or dates."""
+def _attributes(invocation: Invocation, certificate: Certificate) -> dict[str, str]:
+    """Return the attributes, and print the metric, so that a new alarm has data.
+
+    The certificate is read again if a response omitted its PEM or dates.
+    """
+    request, now = invocation.request, datetime.now(UTC)
     if not (certificate.pem and certificate.created and certificate.expires):
-        certificate = api.get(certificate.id) or certificate
+        certificate = invocation.api.get(certificate.id) or certificate
+    if certificate.expires:
+        days = metrics.days_to_expiry(certificate.expires, now)
+        metrics.emit(request.stack_name, request.logical_id, {Metric.DAYS_TO_EXPIRY: days}, now)
     return changes.attributes(certificate)

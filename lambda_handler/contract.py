@@ -78,6 +78,28 @@ class Attribute:
     """Of a rotating certificate only."""
 
 
+class Metric:
+    """The metrics that the function prints, and their dimensions."""
+
+    NAMESPACE: Final = "ApiGatewayClientCertificate"
+    DAYS_TO_EXPIRY: Final = "DaysToExpiry"
+    STACK_NAME: Final = "StackName"
+    LOGICAL_ID: Final = "LogicalId"
+
+
+class MonitorTask:
+    """The event of the monitoring schedule. Its certificates have the metric's dimensions too.
+
+    `main` knows the task's name too: it cannot rely on this module.
+    """
+
+    TASK: Final = "task"
+    NAME: Final = "monitor"
+    TIME: Final = "time"
+    CERTIFICATES: Final = "certificates"
+    CERTIFICATE_ID: Final = "ClientCertificateId"
+
+
 class OwnTag:
     """The tags that the handler writes besides the user's; they make Create idempotent."""
 

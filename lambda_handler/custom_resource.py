@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from crhelper import FAILED, SUCCESS, CfnResource
 
@@ -22,6 +22,9 @@ from .deadline import Deadline
 from .errors import OutOfTimeError, RequestError
 from .invocation import Invocation
 from .request import read
+
+if TYPE_CHECKING:
+    from types_boto3_apigateway import APIGatewayClient
 
 log.configure()
 logger = logging.getLogger(__name__)
@@ -63,6 +66,13 @@ def respond(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
     return resource.response
 
 
+def client(call_seconds: float) -> "APIGatewayClient":
+    """Return a client that waits at most `call_seconds` for a call: `CLIENT` if it does."""
+    if call_seconds == CALL_SECONDS:
+        return CLIENT
+    return make_client("apigateway", call_seconds)
+
+
 class CustomResource(CfnResource):
     """A `CfnResource` for one request, which keeps its response in `response`.
 
@@ -100,9 +110,7 @@ class CustomResource(CfnResource):
         call_seconds = min(CALL_SECONDS, self._seconds / 3)
         deadline = Deadline(self._seconds, call_seconds)
         caller = Caller(deadline, call_seconds)
-        api = ApiGateway(
-            CLIENT if call_seconds == CALL_SECONDS else caller.client("apigateway"), caller
-        )
+        api = ApiGateway(client(call_seconds), caller)
         operations = LOOK_UP_OPERATIONS if request.looks_up else OPERATIONS
         return operations[request.type](Invocation(request, api, deadline, self._set_physical_id))
 

@@ -17,11 +17,16 @@ class Deadline:
     def __init__(self, seconds: float, call_seconds: float) -> None:
         self.seconds = seconds
         self.started = datetime.now(UTC)
+        self._call_seconds = call_seconds
         self._last_start = time.monotonic() + seconds - call_seconds
 
     def seconds_left(self) -> float:
         """Return the seconds in which calls may still be started."""
         return self._last_start - time.monotonic()
+
+    def share(self, count: int) -> "Deadline":
+        """Return the deadline of one of `count` equal parts of the time that is left."""
+        return Deadline(self.seconds_left() / count + self._call_seconds, self._call_seconds)
 
     def sleep(self, seconds: float) -> None:
         """Wait before the next call.

@@ -2,7 +2,7 @@
 
 This module imports the standard library only and guards its import of the rest, so that it
 responds even if the rest cannot be imported. CloudFormation would otherwise wait until the
-resource's time-out.
+resource's time-out. An event that is a task needs no response: it raises if it fails.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -64,7 +64,7 @@ class UndeliveredError(Exception):
 
 
 def handler(event: Any, context: Any) -> None:
-    """Respond to one custom resource request.
+    """Respond to one custom resource request, or carry out one task.
 
     Returns normally once the response is delivered, always: Lambda redelivers an event that ended
     in an error, and a Create that is redelivered after CloudFormation's Delete would leave a
@@ -73,12 +73,32 @@ def handler(event: Any, context: Any) -> None:
     Source: CloudFormation user guide, "Custom resource request objects" and "response objects".
 
     Raises:
-        UnanswerableError: The event has no usable `ResponseURL`.
+        UnanswerableError: The event has no usable `ResponseURL`, and is no task.
         UndeliveredError: CloudFormation did not accept the response.
+        Exception: A task failed.
     """
+    if task := _task(event):
+        task(event, context)
+        return
     end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
     url = _response_url(event)
     _deliver(url, _fit_response(_respond(event, context)), end - DELIVERY_MARGIN)
+
+
+def _task(event: Any) -> Callable[[Mapping[str, Any], Any], None] | None:
+    """Return the function that carries out a task, None for any other event.
+
+    Imported here, since most invocations, and all in a deploy, need none. If that fails, the
+    invocation does.
+    """
+    match event:
+        case {"ResponseURL": _}:
+            return None
+        case {"task": "monitor"}:
+            from . import monitor
+
+            return monitor.run
+    return None
 
 
 def _response_url(event: Any) -> SplitResult:
@@ -93,7 +113,7 @@ def _response_url(event: Any) -> SplitResult:
         pass
     raise UnanswerableError(
         "the event has no https ResponseURL, so there is nowhere to send a response: "
-        "invoke this function through CloudFormation"
+        "invoke this function through CloudFormation, or with a task that it knows"
     )
 
 

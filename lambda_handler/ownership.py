@@ -10,7 +10,7 @@ resource that adopts its own certificate keeps it.
 from collections.abc import Mapping
 
 from .contract import OwnTag
-from .request import Request
+from .request import Request, stack_name
 
 
 def tags_of_request(request: Request, request_id: str) -> dict[str, str]:
@@ -35,12 +35,6 @@ def other_owner(request: Request, tags: Mapping[str, str]) -> str | None:
     may adopt again what it adopted, retained or left behind.
     """
     owner = tags.get(OwnTag.STACK)
-    if owner is None or _stack_name(owner) == _stack_name(request.stack_id):
+    if owner is None or stack_name(owner) == request.stack_name:
         return None
     return owner
-
-
-def _stack_name(stack_id: str) -> str:
-    """Return NAME of `arn:{partition}:cloudformation:{region}:{account}:stack/NAME/UUID`."""
-    parts = stack_id.split("/")
-    return parts[1] if len(parts) == 3 else stack_id

@@ -63,6 +63,10 @@ class Request:
     """When CloudFormation stops listening, in epoch seconds; infinity if unknown."""
 
     @property
+    def stack_name(self) -> str:
+        return stack_name(self.stack_id)
+
+    @property
     def adoption_changed(self) -> bool:
         """Whether the template names another certificate to adopt than before, or none any more."""
         return self.desired.adopt != self.previous.adopt
@@ -98,6 +102,12 @@ def read(event: Mapping[str, Any]) -> Request:
             math.inf if signed is None else signed + _service_timeout(event),
         ),
     )
+
+
+def stack_name(stack_id: str) -> str:
+    """Return NAME of `arn:{partition}:cloudformation:{region}:{account}:stack/NAME/UUID`."""
+    parts = stack_id.split("/")
+    return parts[1] if len(parts) == 3 else stack_id
 
 
 def validity(url: str) -> tuple[float | None, float]:
