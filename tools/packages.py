@@ -46,7 +46,7 @@ def main(command: str, *options: str) -> None:
             locked = ("--require-hashes", "--requirement", "requirements-dev.txt")
             _uv("install", *locked)
             _uv("install", *locked, *AWS_CDK_LIB_LAST)
-            # An editable package cannot have a hash. The locked setuptools builds it.
+            # An editable package cannot have a hash. The locked hatchling builds it.
             _uv("install", "--no-deps", "--no-build-isolation", "--editable", ".")
             _run("npm", "ci", "--loglevel=error")
         case "install-extra":

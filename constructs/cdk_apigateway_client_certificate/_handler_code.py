@@ -40,7 +40,7 @@ class _LocalBundling:
     def try_bundle(self, output_dir: str, *_args: Any, **_options: Any) -> bool:
         """Return True, or raise: CDK would look for Docker if this returned False."""
         for package in (_HANDLER, _crhelper()):
-            _copy_modules(package, Path(output_dir) / package.name)
+            _copy_package(package, Path(output_dir) / package.name)
         return True
 
 
@@ -62,9 +62,13 @@ def _crhelper() -> Path:
     return Path(spec.origin).parent
 
 
-def _copy_modules(source: Path, target: Path) -> None:
+def _copy_package(source: Path, target: Path) -> None:
+    """Copy the modules of a package and of its subpackages."""
     target.mkdir()
     target.chmod(0o755)
-    for module in source.glob("*.py"):
-        shutil.copyfile(module, target / module.name)
-        (target / module.name).chmod(0o644)
+    for path in source.iterdir():
+        if path.suffix == ".py":
+            shutil.copyfile(path, target / path.name)
+            (target / path.name).chmod(0o644)
+        elif (path / "__init__.py").is_file():
+            _copy_package(path, target / path.name)

@@ -20,7 +20,10 @@ from tools.packages import uv_environment
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "cdk_apigateway_client_certificate"
-HANDLER = {path.name for path in (ROOT / "lambda_handler").glob("*.py")}
+HANDLER = {
+    str(path.relative_to(ROOT / "lambda_handler"))
+    for path in (ROOT / "lambda_handler").rglob("*.py")
+}
 
 APP = """\
 import aws_cdk as cdk
@@ -89,7 +92,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in ROOT.iterdir():
         if path.is_file():
             shutil.copy(path, copy)
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    ignored = shutil.ignore_patterns("__pycache__")
     for name in ("constructs", "lambda_handler"):
         shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=ignored)
     run("chmod", "-R", "go-rwx", copy)
@@ -122,7 +125,10 @@ def test_the_asset_is_the_modules_of_handler_and_crhelper_and_nothing_else(
 ) -> None:
     files = {path.relative_to(editable.asset) for path in editable.asset.rglob("*.*")}
     assert "main.py" in HANDLER
-    assert {path.name for path in files if path.parts[0] == "lambda_handler"} == HANDLER
+    handler = {
+        str(path.relative_to("lambda_handler")) for path in files if "crhelper" not in path.parts
+    }
+    assert handler == HANDLER
     assert {str(path) for path in files if path.parts[0] != "lambda_handler"} == {
         "crhelper/__init__.py",
         "crhelper/log_helper.py",
@@ -200,4 +206,4 @@ def test_wheel_and_sdist_hold_the_library_and_nothing_else(
     assert packed == library
     with tarfile.open(sdist) as archive:
         names = [member.name.partition("/constructs/")[2] for member in archive if member.isfile()]
-    assert {name for name in names if name and ".egg-info/" not in name} == library
+    assert {name for name in names if name} == library

@@ -44,7 +44,7 @@ def checkout(tmp_path: Path) -> Path:
         if path.is_file() and path.name != ".git":
             shutil.copy(path, folder)
     for name in ("constructs", "lambda_handler", "tools"):
-        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
     return folder
 
