@@ -23,7 +23,7 @@ $(shell { .venv/bin/uv pip check --python .venv && [ -x node_modules/.bin/cdk ] 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo deploy destroy verify-live install format check lint types test test-compat \
-  test-nightly coverage mutation bench lock clean
+  test-nightly coverage mutation bench release-check lock clean
 
 help: ## explain these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p; s/^## (.*)/\n\1/p' Makefile | expand -t 24
@@ -83,6 +83,9 @@ mutation: .venv/.extra ## mutants of the handler's decisions that no test notice
 
 bench: .venv/.extra ## measure everything beside its peers: docs/benchmarks.md; or python -m bench NAME
 	@python -m bench
+
+release-check: install ## build a release into dist/, twice, and check and install it
+	@python -m tools.release_check $(ARGS)
 
 lock: install ## write requirements*.txt from pyproject.toml; to upgrade all: ARGS=--upgrade
 	@python tools/packages.py lock $(ARGS)

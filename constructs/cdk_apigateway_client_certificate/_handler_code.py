@@ -1,7 +1,7 @@
 """Assembles the Lambda asset from the modules of the handler and of the installed crhelper.
 
-It needs no Docker, pip or network. Only the `*.py` files are copied, with fixed modes, so the asset
-is the same on every machine, with every umask and kind of installation.
+It needs no Docker, pip or network. Only the `*.py` files and the notices are copied, with fixed
+modes, so the asset is the same on every machine, with every umask and kind of installation.
 """
 
 import importlib.util
@@ -17,6 +17,8 @@ CRHELPER_VERSION: Final = "2.0.12"
 """pyproject.toml requires the same: another version would change the asset."""
 
 _HANDLER: Final = Path(__file__).resolve().parent / "lambda_handler"
+
+_NOTICES: Final = "THIRD_PARTY_NOTICES.txt"
 
 
 def handler_code() -> lambda_.Code:
@@ -41,6 +43,7 @@ class _LocalBundling:
         """Return True, or raise: CDK would look for Docker if this returned False."""
         for package in (_HANDLER, _crhelper()):
             _copy_package(package, Path(output_dir) / package.name)
+        _copy_file(_HANDLER / _NOTICES, Path(output_dir) / _NOTICES)
         return True
 
 
@@ -68,7 +71,11 @@ def _copy_package(source: Path, target: Path) -> None:
     target.chmod(0o755)
     for path in source.iterdir():
         if path.suffix == ".py":
-            shutil.copyfile(path, target / path.name)
-            (target / path.name).chmod(0o644)
+            _copy_file(path, target / path.name)
         elif (path / "__init__.py").is_file():
             _copy_package(path, target / path.name)
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+    target.chmod(0o644)

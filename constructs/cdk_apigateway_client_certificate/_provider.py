@@ -15,6 +15,7 @@ from constructs import Construct, IConstruct
 
 from ._handler_code import handler_code
 from ._pem_exports import PemExports
+from ._version import __version__
 from .lambda_handler import contract
 
 _ID: Final = f"{contract.RESOURCE_TYPE}Provider"
@@ -107,7 +108,8 @@ class ClientCertificateProvider:
         function = lambda_.Function(
             provider,
             "Function",
-            description="Issues, updates and deletes API Gateway client certificates",
+            description=f"cdk-apigateway-client-certificate {__version__}: issues, updates and "
+            "deletes API Gateway client certificates",
             runtime=runtime or lambda_.Runtime.PYTHON_3_13,
             architecture=architecture or lambda_.Architecture.X86_64,
             memory_size=memory_size,

@@ -126,10 +126,13 @@ def test_the_asset_is_the_modules_of_handler_and_crhelper_and_nothing_else(
     files = {path.relative_to(editable.asset) for path in editable.asset.rglob("*.*")}
     assert "main.py" in HANDLER
     handler = {
-        str(path.relative_to("lambda_handler")) for path in files if "crhelper" not in path.parts
+        str(path.relative_to("lambda_handler"))
+        for path in files
+        if path.parts[0] == "lambda_handler"
     }
     assert handler == HANDLER
     assert {str(path) for path in files if path.parts[0] != "lambda_handler"} == {
+        "THIRD_PARTY_NOTICES.txt",
         "crhelper/__init__.py",
         "crhelper/log_helper.py",
         "crhelper/resource_helper.py",
@@ -201,7 +204,8 @@ def test_wheel_and_sdist_hold_the_library_and_nothing_else(
     wheel, sdist = wheel_and_sdist
     modules = {path.name for path in (tree / "constructs" / PACKAGE).glob("*.py")}
     library = {f"{PACKAGE}/{name}" for name in {*modules, "py.typed"}}
-    library |= {f"{PACKAGE}/lambda_handler/{name}" for name in HANDLER}
+    handler = {*HANDLER, "THIRD_PARTY_NOTICES.txt"}
+    library |= {f"{PACKAGE}/lambda_handler/{name}" for name in handler}
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert packed == library
     with tarfile.open(sdist) as archive:
