@@ -1,9 +1,9 @@
 """Build what a release publishes into dist/, and check it: `make release-check`.
 
-Usage: python -m tools.release_check [--tag v1.2.3] [--update]
+Usage: python -m tools.release_check [--update]
 
---tag    also check that the version is that of this git tag
---update write tools/release-contents.txt anew; read its diff before you commit it
+With --update, it writes tools/release-contents.txt anew: read the diff before you commit it. If the
+environment variable RELEASE_TAG is set, the version must be that of this git tag.
 """
 
 import argparse
@@ -34,11 +34,11 @@ NAME: Final = "cdk-apigateway-client-certificate"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make release-check")
-    parser.add_argument("--tag")
     parser.add_argument("--update", action="store_true")
     arguments = parser.parse_args()
-    if arguments.tag not in (None, f"v{__version__}"):
-        sys.exit(f"tag {arguments.tag!r} is not v{__version__}: change _version.py or the tag")
+    tag = os.environ.get("RELEASE_TAG", f"v{__version__}")
+    if tag != f"v{__version__}":
+        sys.exit(f"tag {tag!r} is not v{__version__}: change _version.py or the tag")
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -74,17 +74,17 @@ def _check_reproducible(folder: Path) -> None:
 
     A clone contains what is committed, which is what a release consists of.
     """
-    clone = folder / "clone"
+    clone = folder / "elsewhere" / "clone"
     _run("git", "clone", "--quiet", ROOT, clone, umask=0o077)
     both = ("--sdist", "--wheel")
     _build(ROOT, folder / "again", *both)
-    _build(clone, folder / "cloned", *both, umask=0o077)
+    _build(clone, folder / "clone", *both, umask=0o077)
     for path in DIST.iterdir():
-        for other in ("again", "cloned"):
+        for other in ("again", "clone"):
             if _sha256(path) != _sha256(folder / other / path.name):
                 sys.exit(
-                    f"{path.name} has other bytes when it is built {other}: commit all changes, "
-                    "or find what differs between two builds"
+                    f"{path.name} has other bytes in the second build ({other}): commit all "
+                    "changes, or find what the build takes from outside the repository"
                 )
 
 
