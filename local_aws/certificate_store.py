@@ -5,7 +5,7 @@ import string
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from . import issuing
@@ -47,10 +47,16 @@ class CertificateStore:
         quota: The maximum number of certificates.
         stages_using: Returns the stages that use the certificate with this ID. A certificate in
             use cannot be deleted.
+        now: Returns the time at which a certificate is issued.
     """
 
-    def __init__(self, quota: int, stages_using: Callable[[str], list[str]]) -> None:
-        self.quota, self.stages_using = quota, stages_using
+    def __init__(
+        self,
+        quota: int,
+        stages_using: Callable[[str], list[str]],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.quota, self.stages_using, self.now = quota, stages_using, now
         self.certificates: dict[str, Certificate] = {}
         self._sequence = 0
         self._lock = threading.RLock()
@@ -71,7 +77,7 @@ class CertificateStore:
                     retry_after=1,
                 )
             self._sequence += 1
-            pem, private_key, created = issuing.issue_certificate()
+            pem, private_key, created = issuing.issue_certificate(self.now())
             certificate = Certificate(
                 id=self._unused_id(),
                 pem=pem,

@@ -14,6 +14,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -43,6 +44,7 @@ class ClientCertificates(CertificateStore):
             those of the real API do.
         stages_using: Returns the stages that use the certificate with this ID. A certificate in
             use cannot be deleted.
+        now: Returns the time at which a certificate is issued.
         bucket: The token bucket of the throttling.
     """
 
@@ -55,9 +57,10 @@ class ClientCertificates(CertificateStore):
         throttled: bool = False,
         tags_in_list: bool = True,
         stages_using: Callable[[str], list[str]] = lambda id: [],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         bucket: TokenBucket | None = None,
     ) -> None:
-        super().__init__(quota, stages_using)
+        super().__init__(quota, stages_using, now)
         self.region, self.partition = region, partition
         self.throttled, self.tags_in_list = throttled, tags_in_list
         self._bucket = bucket or TokenBucket()

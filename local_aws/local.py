@@ -1,6 +1,7 @@
 """`LocalAws`: starts and stops the server, and creates clients for it."""
 
 import errno
+import json
 import os
 import secrets
 import signal
@@ -13,6 +14,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from contextlib import ExitStack, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +24,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .control import CLOCK_PATH
 from .settings import ACCOUNT, ADDRESS, HOST, Settings, issue_server_certificate
 
 __all__ = ["LocalAws", "LocalAwsError"]
@@ -142,13 +145,40 @@ class LocalAws:
 
     def invoke(self, api_id: str, stage: str, path: str = "/") -> tuple[int, bytes]:
         """Send a GET request to a stage, and return the status and body of any response."""
-        url = self.stage_url(api_id, stage, path)
+        return self._request(self.stage_url(api_id, stage, path), timeout=60)
+
+    def now(self) -> datetime:
+        """Return the account's time, in UTC."""
+        return datetime.fromisoformat(self._control({})["time"])
+
+    def set_clock(self, time: datetime) -> None:
+        """Move the account's clock, forwards or backwards. It runs on from there.
+
+        Client certificates, events, metrics and the Lambda functions in Python follow it.
+        """
+        self._control({"set": time.isoformat()})
+
+    def advance(self, duration: timedelta) -> None:
+        """Advance the account's clock."""
+        self._control({"advance": duration.total_seconds()})
+
+    def _control(self, document: dict[str, Any]) -> Any:
+        """Send a document to the control endpoint, and return the response."""
+        data = json.dumps(document).encode()
+        status, body = self._request(self.endpoint + CLOCK_PATH, data)
+        if status != 200:
+            raise LocalAwsError(f"the local AWS cannot move its clock: {body.decode()}")
+        return json.loads(body)
+
+    def _request(
+        self, url: str, data: bytes | None = None, timeout: float | None = None
+    ) -> tuple[int, bytes]:
         context = ssl.create_default_context(cafile=self._authority)
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
         try:
-            with opener.open(url, timeout=60) as response:
+            with opener.open(url, data, timeout=timeout) as response:
                 return response.status, response.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()

@@ -7,12 +7,16 @@ know them. Each function says what ministack lacks.
 import asyncio
 import functools
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 from .client_certificates import ClientCertificates
+from .clock import Clock
+from .control import App, serve_control
+from .ministack_clock import extend_clock, new_clock
 from .ministack_cloudformation import extend_cloudformation
 from .ministack_stages import MinistackResponse, Stores, current_region, extend_stages, stages_using
 from .settings import Settings
@@ -20,12 +24,13 @@ from .settings import Settings
 __all__ = ["install"]
 
 
-def install(settings: Settings) -> Any:
+def install(settings: Settings) -> App:
     """Extend ministack and return its ASGI application.
 
     The environment variables that ministack reads must be set already.
     """
     app = import_module("ministack.app")
+    clock = new_clock(settings.folder)
 
     @functools.cache
     def stores(region: str) -> ClientCertificates:
@@ -35,12 +40,24 @@ def install(settings: Settings) -> Any:
             throttled=settings.throttled,
             tags_in_list=settings.tags_in_list,
             stages_using=functools.partial(stages_using, region),
+            now=clock.now,
         )
 
     _serve_client_certificates(stores)
     extend_stages(stores, settings.trust)
     extend_cloudformation(lambda: stores(current_region()))
-    return app.app
+    extend_clock(clock, settings.folder)
+    return serve_control(app.app, functools.partial(_move_clock, clock))
+
+
+def _move_clock(clock: Clock, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Move the clock as a request to the control endpoint says."""
+    match request:
+        case {"set": str(time)}:
+            clock.set(datetime.fromisoformat(time))
+        case {"advance": float() | int() as seconds}:
+            clock.set(clock.now() + timedelta(seconds=seconds))
+    return {"time": clock.now().isoformat()}
 
 
 def _serve_client_certificates(stores: Stores) -> None:

@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -36,9 +36,9 @@ def _reuse_certificates(
     """Issue the same few certificates again: new RSA keys for all tests would take minutes."""
     certificates = itertools.cycle(issued)
 
-    def issue() -> tuple[str, str, datetime]:
+    def issue(created: datetime) -> tuple[str, str, datetime]:
         pem, key, _ = next(certificates)
-        return pem, key, datetime.now(UTC).replace(microsecond=0)
+        return pem, key, created.replace(microsecond=0)
 
     monkeypatch.setattr(issuing, "issue_certificate", issue)
 

@@ -1,6 +1,7 @@
 """One server for all tests. Each test starts without client certificates."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,3 +40,10 @@ def client(session_client: Any) -> Iterator[Any]:
             session_client.delete_client_certificate(
                 clientCertificateId=item["clientCertificateId"]
             )
+
+
+@pytest.fixture
+def restored_clock(aws: LocalAws) -> Iterator[None]:
+    """Set the account's clock to the machine's after the test."""
+    yield
+    aws.set_clock(datetime.now(UTC))
