@@ -10,7 +10,8 @@ alone, without a server.
 """
 
 from .client_certificates import ClientCertificates
+from .invocations import Invocation
 from .local import LocalAws, LocalAwsError
 from .responses import ApiError, Response
 
-__all__ = ["ApiError", "ClientCertificates", "LocalAws", "LocalAwsError", "Response"]
+__all__ = ["ApiError", "ClientCertificates", "Invocation", "LocalAws", "LocalAwsError", "Response"]

@@ -25,6 +25,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .control import CLOCK_PATH
+from .invocations import Invocation
 from .settings import ACCOUNT, ADDRESS, HOST, Settings, issue_server_certificate
 
 __all__ = ["LocalAws", "LocalAwsError"]
@@ -152,15 +153,24 @@ class LocalAws:
         return datetime.fromisoformat(self._control({})["time"])
 
     def set_clock(self, time: datetime) -> None:
-        """Move the account's clock, forwards or backwards. It runs on from there.
+        """Set the account's clock, to a later or an earlier time. It runs on from there.
 
-        Client certificates, events, metrics and the Lambda functions in Python follow it.
+        Client certificates, events, metrics and the Lambda functions in Python follow it. The
+        schedules that are due in between do not fire.
         """
         self._control({"set": time.isoformat()})
 
-    def advance(self, duration: timedelta) -> None:
-        """Advance the account's clock."""
-        self._control({"advance": duration.total_seconds()})
+    def advance(self, duration: timedelta = timedelta()) -> list[Invocation]:
+        """Advance the account's clock, and fire each schedule whenever it is due.
+
+        At each of these times, in their order, the clock stands at that time until all
+        asynchronous invocations have ended. Schedules do not fire otherwise.
+
+        Returns:
+            The asynchronous invocations since the last call, those of EventBridge rules included.
+        """
+        documents = self._control({"advance": duration.total_seconds()})["invocations"]
+        return [Invocation.from_json(document) for document in documents]
 
     def _control(self, document: dict[str, Any]) -> Any:
         """Send a document to the control endpoint, and return the response."""

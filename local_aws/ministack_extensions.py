@@ -7,18 +7,19 @@ know them. Each function says what ministack lacks.
 import asyncio
 import functools
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 from .client_certificates import ClientCertificates
-from .clock import Clock
 from .control import App, serve_control
 from .ministack_clock import extend_clock, new_clock
 from .ministack_cloudformation import extend_cloudformation
+from .ministack_invocations import Invoker
+from .ministack_scheduler import Scheduler
 from .ministack_stages import MinistackResponse, Stores, current_region, extend_stages, stages_using
+from .passing_time import PassingTime
 from .settings import Settings
 
 __all__ = ["install"]
@@ -47,17 +48,9 @@ def install(settings: Settings) -> App:
     extend_stages(stores, settings.trust)
     extend_cloudformation(lambda: stores(current_region()))
     extend_clock(clock, settings.folder)
-    return serve_control(app.app, functools.partial(_move_clock, clock))
-
-
-def _move_clock(clock: Clock, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Move the clock as a request to the control endpoint says."""
-    match request:
-        case {"set": str(time)}:
-            clock.set(datetime.fromisoformat(time))
-        case {"advance": float() | int() as seconds}:
-            clock.set(clock.now() + timedelta(seconds=seconds))
-    return {"time": clock.now().isoformat()}
+    invoker = Invoker()
+    time = PassingTime(clock, Scheduler(clock, invoker), invoker.wait)
+    return serve_control(app.app, time.move)
 
 
 def _serve_client_certificates(stores: Stores) -> None:
