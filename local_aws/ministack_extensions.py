@@ -16,6 +16,7 @@ from .client_certificates import ClientCertificates
 from .control import App, serve_control
 from .ministack_clock import extend_clock, new_clock
 from .ministack_cloudformation import extend_cloudformation
+from .ministack_events import extend_events
 from .ministack_invocations import Invoker
 from .ministack_scheduler import Scheduler
 from .ministack_stages import MinistackResponse, Stores, current_region, extend_stages, stages_using
@@ -49,6 +50,7 @@ def install(settings: Settings) -> App:
     extend_cloudformation(lambda: stores(current_region()))
     extend_clock(clock, settings.folder)
     invoker = Invoker()
+    extend_events(clock, invoker)
     time = PassingTime(clock, Scheduler(clock, invoker), invoker.wait)
     return serve_control(app.app, time.move)
 
