@@ -163,8 +163,9 @@ class LocalAws:
     def advance(self, duration: timedelta = timedelta()) -> list[Invocation]:
         """Advance the account's clock, and fire each schedule whenever it is due.
 
-        At each of these times, in their order, the clock stands at that time until all
-        asynchronous invocations have ended. Schedules do not fire otherwise.
+        At each of these times, in their order, wait until all asynchronous invocations have
+        ended, and evaluate the alarms. Schedules do not fire, and without new data of their
+        metrics alarms are not evaluated, unless the clock is moved.
 
         Returns:
             The asynchronous invocations since the last call, those of EventBridge rules included.

@@ -1,25 +1,18 @@
-"""Lets `ministack`, and the Lambda functions that it runs, follow the account's clock."""
+"""Lets `ministack` follow the account's clock."""
 
-import inspect
 from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any
 
 from .clock import Clock
-from .function_clock import follow_clock
 
 __all__ = ["extend_clock", "new_clock"]
 
-_FOLLOW: Final = "        follow_clock(_clock_file, _clock)\n"
-_BEFORE_EVENT: Final = '        event = _ms_msg["event"]\n'
-_BEFORE_IMPORT: Final = "        mod = importlib.import_module(module_name)\n"
 
-
-def new_clock(folder: str) -> Clock:
+def new_clock(file: Path) -> Clock:
     """Return a clock that writes its offset to a file, for the processes of functions."""
-    file = _file(folder)
     file.write_text("0.0")
 
     def write(offset: timedelta) -> None:
@@ -31,15 +24,10 @@ def new_clock(folder: str) -> Clock:
     return Clock(write)
 
 
-def extend_clock(clock: Clock, folder: str) -> None:
+def extend_clock(clock: Clock) -> None:
     """Apply all extensions of this module."""
     _follow_in_services(clock)
     _accept_signatures_of_both_clocks(clock)
-    _follow_in_functions(folder)
-
-
-def _file(folder: str) -> Path:
-    return Path(folder) / "clock"
 
 
 def _follow_in_services(clock: Clock) -> None:
@@ -64,22 +52,3 @@ def _accept_signatures_of_both_clocks(clock: Clock) -> None:
         return failure(signature, now=now) and failure(signature, now=clock.now())
 
     sigv4.request_time_failure = request_time_failure
-
-
-def _follow_in_functions(folder: str) -> None:
-    """Move the clock of a Python function's process before its import and each invocation."""
-    runtime: Any = import_module("ministack.core.lambda_runtime")
-    script = runtime._PYTHON_WORKER_SCRIPT
-    for line in (_BEFORE_IMPORT, _BEFORE_EVENT):
-        if script.count(line) != 1:
-            raise RuntimeError(f"ministack's worker script has no line {line!r}")
-        script = script.replace(line, _FOLLOW + line)
-    runtime._PYTHON_WORKER_SCRIPT = "\n".join(
-        [
-            "from pathlib import Path",
-            "from typing import Any",
-            inspect.getsource(follow_clock),
-            f"_clock_file, _clock = {str(_file(folder))!r}, {{}}",
-            script,
-        ]
-    )

@@ -8,6 +8,7 @@ import asyncio
 import functools
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -17,7 +18,9 @@ from .control import App, serve_control
 from .ministack_clock import extend_clock, new_clock
 from .ministack_cloudformation import extend_cloudformation
 from .ministack_events import extend_events
+from .ministack_functions import extend_functions
 from .ministack_invocations import Invoker
+from .ministack_metrics import extend_metrics
 from .ministack_scheduler import Scheduler
 from .ministack_stages import MinistackResponse, Stores, current_region, extend_stages, stages_using
 from .passing_time import PassingTime
@@ -32,7 +35,8 @@ def install(settings: Settings) -> App:
     The environment variables that ministack reads must be set already.
     """
     app = import_module("ministack.app")
-    clock = new_clock(settings.folder)
+    clock_file = Path(settings.folder, "clock")
+    clock = new_clock(clock_file)
 
     @functools.cache
     def stores(region: str) -> ClientCertificates:
@@ -48,10 +52,11 @@ def install(settings: Settings) -> App:
     _serve_client_certificates(stores)
     extend_stages(stores, settings.trust)
     extend_cloudformation(lambda: stores(current_region()))
-    extend_clock(clock, settings.folder)
+    extend_clock(clock)
+    extend_functions(str(clock_file))
     invoker = Invoker()
     extend_events(clock, invoker)
-    time = PassingTime(clock, Scheduler(clock, invoker), invoker.wait)
+    time = PassingTime(clock, Scheduler(clock, invoker), invoker.wait, extend_metrics(clock))
     return serve_control(app.app, time.move)
 
 

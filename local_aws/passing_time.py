@@ -31,7 +31,7 @@ class PassingTime:
         clock: The account's clock.
         schedules: The schedules of the account.
         wait: Waits for all asynchronous invocations, and returns those that it has not yet.
-        settle: Called after each move of the clock.
+        evaluate_alarms: Evaluates all alarms, after each move of the clock.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class PassingTime:
         clock: Clock,
         schedules: Schedules,
         wait: Callable[[], list[Invocation]],
-        settle: Callable[[], None] = lambda: None,
+        evaluate_alarms: Callable[[], None],
     ) -> None:
         self._clock, self._schedules = clock, schedules
-        self._wait, self._settle = wait, settle
+        self._wait, self._evaluate_alarms = wait, evaluate_alarms
         self._lock = threading.Lock()
 
     def move(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class PassingTime:
         finished = self._wait()
         self._clock.set(time)
         self._schedules.skip()
-        self._settle()
+        self._evaluate_alarms()
         return finished
 
     def _advance(self, duration: timedelta) -> list[Invocation]:
@@ -74,7 +74,7 @@ class PassingTime:
             self._clock.set(max(due, self._clock.now()))
             self._schedules.fire()
             finished += self._wait()
-            self._settle()
+            self._evaluate_alarms()
         self._clock.set(max(end, self._clock.now()))
-        self._settle()
+        self._evaluate_alarms()
         return finished
