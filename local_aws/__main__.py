@@ -38,6 +38,8 @@ def main() -> int:
         quota=options.quota,
         throttled=options.throttled,
         tags_in_list=not options.no_tags_in_list,
+        certificate_needs_deployment=options.certificate_needs_deployment,
+        update_resets_certificate=options.update_resets_certificate,
     )
     try:
         with aws:
@@ -73,6 +75,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--no-tags-in-list", action="store_true", help="list client certificates without their tags"
+    )
+    parser.add_argument(
+        "--certificate-needs-deployment",
+        action="store_true",
+        help="let a stage present a new client certificate only after a new deployment to it",
+    )
+    parser.add_argument(
+        "--update-resets-certificate",
+        action="store_true",
+        help="remove a client certificate that the template does not name when a stage is updated",
     )
     return parser
 

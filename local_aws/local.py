@@ -58,6 +58,10 @@ class LocalAws:
         throttled: See `ClientCertificates`.
         tags_in_list: See `ClientCertificates`.
         trust: A PEM file of additional CAs to trust when calling backends of HTTP integrations.
+        certificate_needs_deployment: Whether a stage presents a new client certificate only after a
+            new deployment to it. Sources contradict each other about API Gateway.
+        update_resets_certificate: Whether CloudFormation, when it updates a stage, removes a client
+            certificate that the template does not name. What AWS does is not documented.
 
     Attributes:
         account: The account ID.
@@ -78,10 +82,14 @@ class LocalAws:
         throttled: bool = False,
         tags_in_list: bool = True,
         trust: str | os.PathLike[str] | None = None,
+        certificate_needs_deployment: bool = False,
+        update_resets_certificate: bool = False,
     ) -> None:
         self.port, self.region = port, region
         self._quota, self._throttled, self._tags_in_list = quota, throttled, tags_in_list
         self._trust = os.path.abspath(trust) if trust else None
+        self._certificate_needs_deployment = certificate_needs_deployment
+        self._update_resets_certificate = update_resets_certificate
 
     def __enter__(self) -> Self:
         if self._trust and not os.path.isfile(self._trust):
@@ -280,6 +288,8 @@ class LocalAws:
             throttled=self._throttled,
             tags_in_list=self._tags_in_list,
             trust=self._trust,
+            certificate_needs_deployment=self._certificate_needs_deployment,
+            update_resets_certificate=self._update_resets_certificate,
         )
         # Each process reads the end of the stream when the other one exits, even if it is killed.
         self._lifeline, server_end = socket.socketpair()

@@ -20,7 +20,6 @@ _NO_CHANGES: Final = "The submitted information didn't contain changes."
 def extend_cloudformation(store: Store) -> None:
     """Apply all extensions of CloudFormation."""
     _keep_carriage_returns_of_outputs()
-    _provision_stages_with_certificates()
     _provision_client_certificates(store)
     _detect_changed_attributes()
     _accept_change_sets_of_outputs()
@@ -42,41 +41,6 @@ def _keep_carriage_returns_of_outputs() -> None:
 
 
 # Resource types
-
-
-def _provision_stages_with_certificates() -> None:
-    """Apply `ClientCertificateId` of `AWS::ApiGateway::Stage`, which ministack ignores."""
-    v1 = _service("apigateway_v1")
-    handlers = _service("cloudformation.provisioners")._RESOURCE_HANDLERS
-    stage = handlers["AWS::ApiGateway::Stage"]
-    create_stage, update_stage, delete_stage = (
-        stage[name] for name in ("create", "update", "delete")
-    )
-
-    def set_certificate(props: dict[str, Any]) -> None:
-        id = props.get("ClientCertificateId", "")
-        patch = {"op": "replace", "path": "/clientCertificateId", "value": id}
-        status, _, body = v1._update_stage(
-            props.get("RestApiId"), props.get("StageName"), {"patchOperations": [patch]}
-        )
-        if status >= 400:
-            raise ValueError(f"AWS::ApiGateway::Stage failed: {body!r}")
-
-    def create(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:
-        created = create_stage(logical_id, props, stack_name)
-        try:
-            set_certificate(props)
-        except ValueError:
-            delete_stage(created[0], props)
-            raise
-        return created
-
-    def update(physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str) -> Any:
-        updated = update_stage(physical_id, old, new, stack_name)
-        set_certificate(new)
-        return updated
-
-    stage["create"], stage["update"] = create, update
 
 
 def _provision_client_certificates(store: Store) -> None:

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from .client_certificates import ClientCertificates
 from .control import App, serve_control
+from .ministack_backends import StageCertificates, extend_backends
 from .ministack_clock import extend_clock, new_clock
 from .ministack_cloudformation import extend_cloudformation
 from .ministack_events import extend_events
@@ -22,7 +23,9 @@ from .ministack_functions import extend_functions
 from .ministack_invocations import Invoker
 from .ministack_metrics import extend_metrics
 from .ministack_scheduler import Scheduler
+from .ministack_stage_resources import provision_stages
 from .ministack_stages import MinistackResponse, Stores, current_region, extend_stages, stages_using
+from .ministack_test_invocations import serve_test_invocations
 from .passing_time import PassingTime
 from .settings import Settings
 
@@ -50,8 +53,12 @@ def install(settings: Settings) -> App:
         )
 
     _serve_client_certificates(stores)
-    extend_stages(stores, settings.trust)
+    extend_stages(stores)
+    certificates = StageCertificates(stores, needs_deployment=settings.certificate_needs_deployment)
+    extend_backends(certificates, settings.trust)
+    serve_test_invocations(stores)
     extend_cloudformation(lambda: stores(current_region()))
+    provision_stages(certificates.deployed, resets=settings.update_resets_certificate)
     extend_clock(clock)
     extend_functions(str(clock_file))
     invoker = Invoker()

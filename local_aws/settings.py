@@ -27,6 +27,8 @@ class Settings:
         certificate: The PEM file of the server's certificate.
         private_key: The PEM file of the server's private key.
         trust: A PEM file of additional CAs to trust when calling backends of HTTP integrations.
+        certificate_needs_deployment: See `LocalAws`, as for the next one.
+        update_resets_certificate: See `LocalAws`.
     """
 
     socket: int
@@ -37,6 +39,8 @@ class Settings:
     throttled: bool = False
     tags_in_list: bool = True
     trust: str | None = None
+    certificate_needs_deployment: bool = False
+    update_resets_certificate: bool = False
 
     def to_json(self) -> str:
         """Return the settings as JSON, for the command line of the server."""
