@@ -1,4 +1,4 @@
-"""EventBridge in `ministack`: stack status changes, and the functions that rules invoke."""
+"""EventBridge in `ministack`: stack status changes, PutEvents, and the functions of rules."""
 
 import contextvars
 import json
@@ -8,11 +8,16 @@ from typing import Any, Final
 
 from .clock import Clock
 from .ministack_invocations import Invoker
+from .ministack_stages import MinistackResponse
 
 __all__ = ["extend_events"]
 
 _STACK: Final = "AWS::CloudFormation::Stack"
 
+_REQUIRED: Final = ("Source", "DetailType", "Detail")
+
+_time: contextvars.ContextVar[float | None] = contextvars.ContextVar("time", default=None)
+"""The time of the event that is being put, if its entry has one."""
 _rule: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("rule")
 """The rule whose targets are being invoked."""
 
@@ -22,6 +27,7 @@ def extend_events(clock: Clock, invoker: Invoker) -> None:
     eventbridge: Any = import_module("ministack.services.eventbridge")
     _invoke_functions(eventbridge, clock, invoker)
     _publish_stack_status_changes(eventbridge)
+    _check_entries(eventbridge, clock)
 
 
 def _invoke_functions(eventbridge: Any, clock: Clock, invoker: Invoker) -> None:
@@ -105,3 +111,48 @@ def _publish_stack_status_changes(eventbridge: Any) -> None:
         if not hasattr(module, "_add_event"):
             raise RuntimeError(f"ministack's module {name} has no function _add_event")
         module._add_event = add_and_publish
+
+
+def _check_entries(eventbridge: Any, clock: Clock) -> None:
+    """Check the entries of PutEvents one by one, and keep their time.
+
+    ministack accepts entries without what is required, and dates all events by its own clock.
+    """
+    put_events = eventbridge._put_events
+
+    def put(data: dict[str, Any], **options: Any) -> MinistackResponse:
+        entries = data.get("Entries", [])
+        if not 1 <= len(entries) <= 10:
+            response: MinistackResponse = put_events(data, **options)
+            return response
+        results = []
+        for entry in entries:
+            if error := _entry_error(entry):
+                results.append(error)
+                continue
+            token = _time.set(entry.get("Time"))
+            try:
+                _, _, body = put_events({"Entries": [entry]}, **options)
+            finally:
+                _time.reset(token)
+            results += json.loads(body)["Entries"]
+        failed = sum("ErrorCode" in result for result in results)
+        response = eventbridge.json_response({"FailedEntryCount": failed, "Entries": results})
+        return response
+
+    eventbridge._put_events = put
+    eventbridge._now_ts = lambda: _time.get() or clock.timestamp()
+
+
+def _entry_error(entry: Mapping[str, Any]) -> dict[str, str] | None:
+    for name in _REQUIRED:
+        if not entry.get(name):
+            message = f"Parameter {name} is not valid. Reason: {name} is a required argument."
+            return {"ErrorCode": "InvalidArgument", "ErrorMessage": message}
+    try:
+        valid = isinstance(json.loads(entry["Detail"]), dict)
+    except ValueError:
+        valid = False
+    if not valid:
+        return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
+    return None

@@ -11,7 +11,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 from .client_certificates import ClientCertificates
 from .control import App, serve_control
@@ -22,6 +21,8 @@ from .ministack_events import extend_events
 from .ministack_functions import extend_functions
 from .ministack_invocations import Invoker
 from .ministack_metrics import extend_metrics
+from .ministack_parameters import extend_parameters
+from .ministack_permissions import access_denied
 from .ministack_scheduler import Scheduler
 from .ministack_stage_resources import provision_stages
 from .ministack_stages import MinistackResponse, Stores, current_region, extend_stages, stages_using
@@ -59,6 +60,7 @@ def install(settings: Settings) -> App:
     serve_test_invocations(stores)
     extend_cloudformation(lambda: stores(current_region()))
     provision_stages(certificates.deployed, resets=settings.update_resets_certificate)
+    extend_parameters()
     extend_clock(clock)
     extend_functions(str(clock_file))
     invoker = Invoker()
@@ -83,40 +85,14 @@ def _serve_client_certificates(stores: Stores) -> None:
         if not store.handles(raw_path):
             response: MinistackResponse = await original(method, path, headers, body, query)
             return response
+        # TagResource needs PUT on the tags, which ministack checks, and PATCH on the tagged
+        # resource (iann0036/iam-dataset#39).
         if method == "PUT" and path.startswith("/tags/"):
             arn = path.removeprefix("/tags/")
-            if denied := _access_denied("apigateway:PATCH", arn, headers, query):
+            if denied := access_denied("apigateway", "apigateway:PATCH", arn, headers, query):
                 return denied
         # In a thread, because generating an RSA key would block all other requests.
         result = await asyncio.to_thread(store.handle, method, raw_path, query, body)
         return result.status, result.headers, result.body
 
     apigateway.handle_request = handle_request
-
-
-def _access_denied(
-    action: str, resource: str, headers: dict[str, str], query: Mapping[str, Sequence[str]]
-) -> MinistackResponse | None:
-    """Return an error response unless the caller's policies allow the action.
-
-    ministack checks one action per request. `TagResource` needs two: PUT on the tags, which
-    ministack checks, and PATCH on the tagged resource (iann0036/iam-dataset#39).
-    """
-    router, actions, evaluator = (
-        import_module(f"ministack.core.{name}")
-        for name in ("router", "iam_actions", "iam_evaluator")
-    )
-    key = router.extract_access_key_id(headers, query)
-    denial = evaluator.enforce(key, action, "apigateway", current_region(), resource_arn=resource)
-    if not denial:
-        return None
-    response: MinistackResponse = actions.access_denied_response(
-        "apigateway",
-        action,
-        denial.principal_arn,
-        str(uuid4()),
-        headers=headers,
-        resource_arn=resource,
-        explicit_deny=denial.decision == "Deny",
-    )
-    return response

@@ -7,6 +7,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
     "long": int,
+    "double": (int, float),
     "timestamp": (int, float),
     "boolean": bool,
 }
@@ -44,6 +45,24 @@ def _check(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> Non
         assert not body, f"{operation_model.name} returns nothing, but the body is {body!r}"
     else:
         check_shape(operation_model.output_shape, json.loads(body), operation_model.name)
+
+
+def hold_to_json_model(client: Any) -> Any:
+    """Make a client of a JSON service fail on any response that the model does not know."""
+    service = client.meta.service_model
+    client.meta.events.register(f"before-parse.{service.service_id.hyphenize()}", _check_json)
+    return client
+
+
+def _check_json(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    document = json.loads(response_dict["body"] or b"{}")
+    if response_dict["status_code"] < 300:
+        if operation_model.output_shape is not None:
+            check_shape(operation_model.output_shape, document, operation_model.name)
+        return
+    # The services share some errors that are in no model.
+    known = {shape.name for shape in operation_model.error_shapes}
+    assert document["__type"] in known | {"ValidationException", "AccessDeniedException"}
 
 
 def check_error(operation_model: Any, status: int, headers: Any, body: bytes) -> None:
