@@ -20,6 +20,7 @@ TESTS: Final = [
     "tests/unit/test_client_certificate.py",
     "tests/unit/test_cross_stack.py",
     "tests/unit/test_imports.py",
+    "tests/unit/test_monitoring.py",
     "tests/unit/test_pem_parameter.py",
     "tests/unit/test_provider.py",
     "tests/unit/test_provider_options.py",

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
 import jsii
@@ -11,6 +11,7 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk.interfaces import aws_apigateway as interfaces
 from constructs import Construct, IConstruct
 
+from . import monitoring
 from ._pem_parameter import get_or_create_pem_parameter
 from ._provider import get_or_create_service_token
 from ._stages import PresentingStage, stage_resource
@@ -18,6 +19,9 @@ from ._weak_reference import weak_reference
 from .lambda_handler import contract
 from .lambda_handler.contract import Attribute
 from .lambda_handler.physical_id import is_certificate_id
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch as cloudwatch
 
 
 @jsii.implements(interfaces.IClientCertificateRef)
@@ -129,6 +133,75 @@ class ClientCertificateBase(cdk.Resource):
                 is a token that does not start with "/".
         """
         return get_or_create_pem_parameter(self, self.pem_encoded_certificate, name)
+
+    def metric_days_to_expiry(self, **options: Any) -> "cloudwatch.Metric":
+        """Return the metric `DaysToExpiry`, by default the minimum over a day.
+
+        It is negative once the certificate has expired, and -1 if the certificate is gone. The
+        first call of this method, of an alarm's or of the widget's has the stack's function check
+        the certificate every 12 hours: docs/monitoring.md.
+
+        Args:
+            options: Further arguments of `aws_cloudwatch.Metric`, such as `label` and `period`.
+        """
+        return monitoring.metric_days_to_expiry(self, self._monitored(), **options)
+
+    def alarm_on_expiry(
+        self, id: str, *, within: cdk.Duration = monitoring.ALARM_WITHIN, **options: Any
+    ) -> "cloudwatch.Alarm":
+        """Create an alarm that fires when the certificate expires soon, has expired or is gone.
+
+        Missing data changes nothing: `alarm_on_check_failure` is for that.
+
+        Args:
+            id: The alarm's construct ID in the certificate's scope.
+            within: How long before the expiration it fires.
+            options: Further arguments of `aws_cloudwatch.Alarm`, such as `alarm_name`.
+
+        Returns:
+            The alarm. It notifies nobody before you add an action to it.
+
+        Raises:
+            ValueError: `within` is not positive, or is more than 365 days.
+        """
+        return monitoring.alarm_on_expiry(self, id, self._monitored(), within=within, **options)
+
+    def alarm_on_check_failure(self, id: str, **options: Any) -> "cloudwatch.Alarm":
+        """Create an alarm that fires when no check of the certificate succeeds for a day.
+
+        Args:
+            id: The alarm's construct ID in the certificate's scope.
+            options: Further arguments of `aws_cloudwatch.Alarm`, such as `alarm_name`.
+
+        Returns:
+            The alarm. It notifies nobody before you add an action to it.
+        """
+        return monitoring.alarm_on_check_failure(self, id, self._monitored(), **options)
+
+    def days_to_expiry_widget(
+        self, *, within: cdk.Duration = monitoring.ALARM_WITHIN, **options: Any
+    ) -> "cloudwatch.GraphWidget":
+        """Return a graph for a dashboard, with a line where the expiry alarm fires.
+
+        Args:
+            within: The alarm's.
+            options: Further arguments of `aws_cloudwatch.GraphWidget`, such as `width`.
+
+        Raises:
+            ValueError: `within` is not positive, or is more than 365 days.
+        """
+        return monitoring.days_to_expiry_widget(self, self._monitored(), within=within, **options)
+
+    def _monitored(self) -> dict[str, str]:
+        """Return the metric's dimensions, once the certificate is among those checked."""
+        dimensions = monitoring.dimensions(self, self._metric_logical_id())
+        monitoring.add_to_schedule(self, dimensions, self.client_certificate_id)
+        return dimensions
+
+    def _metric_logical_id(self) -> str:
+        resource = self._resource.node.default_child
+        assert isinstance(resource, cdk.CfnElement)
+        return resource.logical_id
 
     def _attribute(self, name: str) -> str:
         # Created at its first use: most are never used, and each takes a call to Node.

@@ -34,6 +34,9 @@ class Known(ClientCertificateBase):
         arn = f"arn:{stack.partition}:apigateway:{stack.region}::/clientcertificates/"
         self._attributes = {**given, Attribute.ARN: arn + given[Attribute.ID]}
 
+    def _metric_logical_id(self) -> str:
+        return cdk.Names.unique_id(self)
+
     def _unread_attribute(self, name: str) -> str:
         raise ValueError(
             f"{self.node.path}: {name} is not known here: give it to "

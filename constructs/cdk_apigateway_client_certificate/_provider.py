@@ -138,11 +138,12 @@ class ClientCertificateProvider:
 def get_or_create_service_token(stack: cdk.Stack) -> str:
     """Return the ARN of a stack's function, and create the function if there is none."""
     if stack not in _SERVICE_TOKENS:
-        _SERVICE_TOKENS[stack] = _get_or_create_function(stack).function_arn
+        _SERVICE_TOKENS[stack] = get_or_create_function(stack).function_arn
     return _SERVICE_TOKENS[stack]
 
 
-def _get_or_create_function(stack: cdk.Stack) -> lambda_.IFunction:
+def get_or_create_function(stack: cdk.Stack) -> lambda_.IFunction:
+    """Return a stack's function, and create it if there is none."""
     # Found as a plain construct: jsii does not keep the Python side of an object alive.
     provider = stack.node.try_find_child(_ID)
     if provider is None:

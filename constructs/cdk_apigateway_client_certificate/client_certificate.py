@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aws_cdk as cdk
 import jsii
@@ -17,6 +17,9 @@ from ._stages import PresentingStage
 from ._tags import CertificateTags
 from .lambda_handler import contract
 from .lambda_handler.contract import Attribute, Property
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch as cloudwatch
 
 _ARN: Final = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+)::/clientcertificates/(?P<id>.+)")
 
@@ -42,6 +45,14 @@ class IClientCertificate(interfaces.IClientCertificateRef, cdk.IResource, Protoc
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant: ...
     def attach_to(self, stage: PresentingStage) -> None: ...
     def publish_to_parameter(self, name: str) -> ssm.IStringParameter: ...
+    def metric_days_to_expiry(self, **options: Any) -> "cloudwatch.Metric": ...
+    def alarm_on_expiry(
+        self, id: str, *, within: cdk.Duration = ..., **options: Any
+    ) -> "cloudwatch.Alarm": ...
+    def alarm_on_check_failure(self, id: str, **options: Any) -> "cloudwatch.Alarm": ...
+    def days_to_expiry_widget(
+        self, *, within: cdk.Duration = ..., **options: Any
+    ) -> "cloudwatch.GraphWidget": ...
 
 
 @jsii.implements(cdk.ITaggableV2)

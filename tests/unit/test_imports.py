@@ -223,7 +223,7 @@ def test_every_certificate_has_all_that_the_protocol_names(
 
 def test_each_member_is_documented_once() -> None:
     members = [name for name in vars(IClientCertificate) if not name.startswith("_")]
-    assert len(members) == 8
+    assert len(members) == 12
     assert all(getattr(ClientCertificate, name).__doc__ for name in members)
     assert not any(getattr(IClientCertificate, name).__doc__ for name in members)
 

@@ -97,6 +97,14 @@ def in_vpc(app: cdk.App) -> None:
     ClientCertificate(stack, "Certificate")
 
 
+def monitored(app: cdk.App) -> None:
+    stack = cdk.Stack(app, "Monitored")
+    looked_up = ClientCertificate.from_client_certificate_id(stack, "LookedUp", "abc123")
+    for certificate in (ClientCertificate(stack, "Certificate"), looked_up):
+        certificate.alarm_on_expiry("Expiry")
+        certificate.alarm_on_check_failure("CheckFailure")
+
+
 def two_stacks(app: cdk.App) -> None:
     certificate = ClientCertificate(cdk.Stack(app, "Edge"), "Certificate")
     backend = cdk.Stack(app, "Backend")
@@ -105,11 +113,12 @@ def two_stacks(app: cdk.App) -> None:
 
 APPS = (
     *(ready_made, one, many, attached, retained, imported, adopted, configured, in_vpc),
+    monitored,
     two_stacks,
 )
 STACKS = [
     *("ClientCertificate", "One", "Many", "Attached", "Retained", "Imported", "Adopted"),
-    *("Configured", "InVpc", "Edge", "Backend"),
+    *("Configured", "InVpc", "Monitored", "Edge", "Backend"),
 ]
 
 

@@ -1,0 +1,267 @@
+"""The metric of a client certificate, its alarms and its widget, and the schedule of the checks.
+
+aws_cloudwatch and aws_scheduler are imported where they are used: together they take a third of a
+second, and most stacks ask for neither.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_iam as iam
+from constructs import Construct, IConstruct
+
+from ._provider import get_or_create_function
+from .lambda_handler import contract
+from .lambda_handler.contract import Metric, MonitorTask
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+CHECK_INTERVAL: Final = cdk.Duration.hours(12)
+"""How often the schedule of a stack's certificates invokes the function."""
+ALARM_WITHIN: Final = cdk.Duration.days(30)
+"""How long before the expiration the alarm fires, unless it is told otherwise."""
+
+_ID: Final = f"{contract.RESOURCE_TYPE}Monitoring"
+_VALIDITY: Final = cdk.Duration.days(365)
+_SCHEDULED_TIME: Final = "<aws.scheduler.scheduled-time>"
+"""EventBridge Scheduler replaces it. Source: its user guide, "Adding context attributes"."""
+
+
+def dimensions(construct: IConstruct, logical_id: str) -> dict[str, str]:
+    """Return the dimensions of a certificate's metric, the same as the handler prints.
+
+    Args:
+        construct: The certificate.
+        logical_id: That of its custom resource, or a name that no other certificate of the stack
+            has.
+    """
+    stack_name = cdk.Lazy.uncached_string(_StackName(cdk.Stack.of(construct)))
+    return {Metric.STACK_NAME: stack_name, Metric.LOGICAL_ID: logical_id}
+
+
+@jsii.implements(cdk.IStringProducer)
+class _StackName:
+    """The name under which a stack is deployed, which a StackSet chooses for example.
+
+    Only the stack itself can refer to it. Others use the name that the app gives the stack.
+    """
+
+    def __init__(self, stack: cdk.Stack) -> None:
+        self._stack = stack
+
+    def produce(self, context: cdk.IResolveContext) -> str:
+        consumer = cdk.Stack.of(context.scope)
+        same = consumer.node.addr == self._stack.node.addr
+        return cdk.Aws.STACK_NAME if same else self._stack.stack_name
+
+
+def metric_days_to_expiry(
+    construct: IConstruct, dimensions: Mapping[str, str], **options: Any
+) -> "cloudwatch.Metric":
+    """Return the metric `DaysToExpiry`: the minimum over a day, unless the options differ."""
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+    defaults = {"statistic": cloudwatch.Stats.MINIMUM, "period": cdk.Duration.days(1)}
+    metric = cloudwatch.Metric(
+        namespace=Metric.NAMESPACE,
+        metric_name=Metric.DAYS_TO_EXPIRY,
+        dimensions_map=dimensions,
+        **{**defaults, **options},
+    )
+    return metric.attach_to(construct)
+
+
+def alarm_on_expiry(
+    construct: Construct,
+    id: str,
+    dimensions: Mapping[str, str],
+    *,
+    within: cdk.Duration = ALARM_WITHIN,
+    **options: Any,
+) -> "cloudwatch.Alarm":
+    """Create the alarm that fires when a certificate has at most `within` left, or is gone.
+
+    Raises:
+        ValueError: `within` is not positive, or is longer than a certificate is valid.
+    """
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+    days = _days(construct, within)
+    defaults = {
+        "alarm_description": f"Client certificate {construct.node.path} expires within {days:g} "
+        "days, has expired, or (-1) was deleted: replace it (docs/monitoring.md)",
+        "treat_missing_data": cloudwatch.TreatMissingData.IGNORE,
+    }
+    return metric_days_to_expiry(construct, dimensions).create_alarm(
+        construct,
+        id,
+        comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD,
+        threshold=days,
+        evaluation_periods=1,
+        **{**defaults, **options},
+    )
+
+
+def alarm_on_check_failure(
+    construct: Construct,
+    id: str,
+    dimensions: Mapping[str, str],
+    *,
+    interval: cdk.Duration = CHECK_INTERVAL,
+    **options: Any,
+) -> "cloudwatch.Alarm":
+    """Create the alarm that fires when two checks in a row reported nothing.
+
+    Args:
+        construct: The certificate, which becomes the alarm's scope.
+        id: The alarm's construct ID.
+        dimensions: The metric's dimensions.
+        interval: The time from one check to the next.
+        options: Further arguments of `aws_cloudwatch.Alarm`.
+    """
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+    defaults = {
+        "alarm_description": f"No check of client certificate {construct.node.path} has succeeded "
+        f"for {2 * interval.to_hours():g} hours: see the function's log (docs/monitoring.md)",
+    }
+    metric = metric_days_to_expiry(
+        construct, dimensions, statistic=cloudwatch.Stats.SAMPLE_COUNT, period=interval
+    )
+    alarm = metric.create_alarm(
+        construct,
+        id,
+        comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        threshold=1,
+        evaluation_periods=2,
+        treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
+        **{**defaults, **options},
+    )
+    resource = alarm.node.default_child
+    assert isinstance(resource, cloudwatch.CfnAlarm)
+    # Else it would fire before the first checks. As an override, since CfnAlarm has had the
+    # property only since a later version of aws-cdk-lib than the oldest that this package takes.
+    warm_up = {"WarmUpPeriodDurationInMinutes": 2 * interval.to_minutes()}
+    resource.add_property_override("WarmUpConfiguration", warm_up)
+    return alarm
+
+
+def days_to_expiry_widget(
+    construct: IConstruct,
+    dimensions: Mapping[str, str],
+    *,
+    within: cdk.Duration = ALARM_WITHIN,
+    **options: Any,
+) -> "cloudwatch.GraphWidget":
+    """Return a graph of the metric with a line at `within`, where the alarm fires.
+
+    Raises:
+        ValueError: `within` is not positive, or is longer than a certificate is valid.
+    """
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+    days = _days(construct, within)
+    label = construct.node.path
+    line = cloudwatch.HorizontalAnnotation(
+        value=days, label=f"{days:g} days", color=cloudwatch.Color.RED
+    )
+    defaults = {
+        "title": f"Days to expiry of {label}",
+        "left": [metric_days_to_expiry(construct, dimensions, label=label)],
+        "left_y_axis": cloudwatch.YAxisProps(label="days", show_units=False),
+        "left_annotations": [line],
+    }
+    return cloudwatch.GraphWidget(**{**defaults, **options})
+
+
+def add_to_schedule(
+    certificate: IConstruct, dimensions: Mapping[str, str], client_certificate_id: str
+) -> None:
+    """Have the function check a certificate every 12 hours. A second call changes nothing.
+
+    The first call in a stack creates the stack's schedule.
+    """
+    stack = cdk.Stack.of(certificate)
+    if stack not in _CERTIFICATES:
+        _CERTIFICATES[stack] = {}
+        _create_schedule(stack, _CERTIFICATES[stack])
+    _CERTIFICATES[stack][certificate.node.path] = {
+        **dimensions,
+        MonitorTask.CERTIFICATE_ID: client_certificate_id,
+    }
+
+
+_CERTIFICATES: Final[WeakKeyDictionary[cdk.Stack, dict[str, Mapping[str, str]]]] = (
+    WeakKeyDictionary()
+)
+"""What the schedule of each stack lists, by the certificates' paths."""
+
+
+def _create_schedule(stack: cdk.Stack, certificates: Mapping[str, Mapping[str, str]]) -> None:
+    from aws_cdk import aws_scheduler as scheduler
+
+    function = get_or_create_function(stack)
+    scope = Construct(stack, _ID)
+    invoke = iam.PolicyStatement(
+        actions=["lambda:InvokeFunction"], resources=[function.function_arn]
+    )
+    role = iam.Role(
+        scope,
+        "Role",
+        # Not for the schedules of other accounts: EventBridge Scheduler user guide, "Confused
+        # deputy prevention".
+        assumed_by=iam.ServicePrincipal(
+            "scheduler.amazonaws.com",
+            conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
+        ),
+        description="Lets the schedule invoke the function of the client certificates",
+        inline_policies={"Invoke": iam.PolicyDocument(statements=[invoke])},
+    )
+    task = {
+        MonitorTask.TASK: MonitorTask.NAME,
+        MonitorTask.TIME: _SCHEDULED_TIME,
+        MonitorTask.CERTIFICATES: cdk.Lazy.any(_Certificates(stack, certificates)),
+    }
+    # L1: the L2 target resolves its input at once, while certificates are still added, and allows
+    # its role to invoke all versions of the function too.
+    scheduler.CfnSchedule(
+        scope,
+        "Schedule",
+        description="Has the days to expiry of the client certificates checked",
+        schedule_expression=f"rate({CHECK_INTERVAL.to_hours():g} hours)",
+        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+        target=scheduler.CfnSchedule.TargetProperty(
+            arn=function.function_arn,
+            role_arn=role.role_arn,
+            input=stack.to_json_string(task),
+            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                maximum_event_age_in_seconds=3600, maximum_retry_attempts=2
+            ),
+        ),
+    )
+
+
+@jsii.implements(cdk.IStableAnyProducer)
+class _Certificates:
+    """The list in the schedule's input. It holds the stack, whose entry would otherwise go."""
+
+    def __init__(self, stack: cdk.Stack, certificates: Mapping[str, Mapping[str, str]]) -> None:
+        self._stack = stack
+        self._certificates = certificates
+
+    def produce(self) -> Any:
+        return list(self._certificates.values())
+
+
+def _days(construct: IConstruct, within: cdk.Duration) -> float:
+    days = within.to_days(integral=False)
+    if not 0 < days <= _VALIDITY.to_days():
+        raise ValueError(
+            f"{construct.node.path}: within is {days:g} days, but a certificate is valid for "
+            f"{_VALIDITY.to_days():g}: use more than 0 and at most {_VALIDITY.to_days():g} days"
+        )
+    return float(days)
