@@ -20,6 +20,7 @@ from tests.fault.packaged_function import PackagedFunction
 
 DAY = timedelta(days=1)
 NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
+NO_TIMES: list[Any] = [None, 5, [], {}, "", "soon", "<aws.scheduler.scheduled-time>"]
 
 
 def entry(id: str, logical_id: str = "Certificate4E7ABB08") -> dict[str, str]:
@@ -77,7 +78,7 @@ def test_days_to_expiry_are_fractional_and_negative_once_expired(
         (iso(NOON + DAY), NOON + DAY),
         ("2027-01-02T12:00:00", NOON + DAY),
         ("2027-01-02T13:00:00+01:00", NOON + DAY),
-        *((garbage, NOON) for garbage in (None, 5, [], {}, "", "soon", "<aws.scheduler.…>")),
+        *((time, NOON) for time in NO_TIMES),
     ],
 )
 def test_now_is_the_later_of_the_events_time_and_the_wall_clock(
@@ -245,7 +246,7 @@ def test_event_with_a_response_url_is_no_task(
     event = environment.event("Create", task="monitor", certificates=[])
     in_process.invoke(event)
     assert [it["RequestId"] for it in environment.cloudformation.responses] == [event["RequestId"]]
-    url = {"task": "monitor", "certificates": [], "ResponseURL": None}
+    url: dict[str, Any] = {"task": "monitor", "certificates": [], "ResponseURL": None}
     assert in_process.invoke(url).outcome.startswith("raised UnanswerableError: ")
 
 

@@ -22,6 +22,9 @@ from tests.unit.support import Json, configure_all_options
 
 ROOT = Path(__file__).parents[2]
 PROVIDER = "Custom::ApiGatewayClientCertificateProvider"
+MONITORING = "Custom::ApiGatewayClientCertificateMonitoring"
+OWN = {PROVIDER, MONITORING, "Certificate", "Adopted", "LookedUp"}
+"""The children of the stack that the package creates."""
 
 API_GATEWAY = "arn:<AWS::Partition>:apigateway:<AWS::Region>::"
 TAGS = "/tags/arn%3A<AWS::Partition>%3Aapigateway%3A<AWS::Region>%3A%3A%2Fclientcertificates%2F*"
@@ -61,6 +64,8 @@ def everything(app: cdk.App, configure: Callable[[cdk.Stack], None] | None = Non
         configure(stack)
     certificate = ClientCertificate(stack, "Certificate", tags={"team": "edge"})
     certificate.publish_to_parameter("/path/to/pem")
+    certificate.alarm_on_expiry("Expiry")
+    certificate.alarm_on_check_failure("CheckFailure")
     certificate.grant_read(
         iam.Role(stack, "Reader", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
     )
@@ -147,7 +152,7 @@ def found_by_other_packs(stack: cdk.Stack) -> Rules:
     ):
         for violation in pack.validate_scope(stack).violations:
             paths = [f"{it.construct_path}".split("/") for it in violation.violating_resources]
-            if {path[1] for path in paths} & {PROVIDER, "Certificate", "Adopted", "LookedUp"}:
+            if {path[1] for path in paths} & OWN:
                 rule = violation.rule_name.removeprefix(f"{pack.name}-")
                 found.setdefault(rule, set()).add(pack.name)
     return found
