@@ -23,7 +23,7 @@ $(shell { .venv/bin/uv pip check --python .venv && [ -x node_modules/.bin/cdk ] 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo deploy destroy verify-live install format check lint types test test-compat \
-  test-nightly coverage mutation bench release-check lock clean
+  test-nightly coverage mutation bench dashboard release-check lock clean
 
 help: ## explain these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p; s/^## (.*)/\n\1/p' Makefile | expand -t 24
@@ -86,6 +86,9 @@ bench: .venv/.extra ## measure everything beside its peers: docs/benchmarks.md; 
 
 release-check: install ## build a release into dist/, twice, and check and install it
 	@python -m tools.release_check $(ARGS)
+
+dashboard: .venv/.extra ## draw docs/monitoring.svg: the example's dashboard with simulated data
+	@python -m tools.dashboard
 
 lock: install ## write requirements*.txt from pyproject.toml; to upgrade all: ARGS=--upgrade
 	@python tools/packages.py lock $(ARGS)
