@@ -1,4 +1,4 @@
-"""One bootstrapped account for the stories of all tests that were selected."""
+"""Provide one bootstrapped account, in which the scenarios of the selected tests run."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,12 +11,12 @@ from demo.backend import server_certificate
 from demo.demo import left_in
 from local_aws import LocalAws
 from local_aws.cdk import run_cdk
-from tests.e2e.support import PARALLEL, STORIES, Scene
+from tests.e2e.support import MAX_PARALLEL, SCENARIOS, ScenarioContext
 
 
 @pytest.fixture(scope="session")
 def server_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    """For backends on localhost: the CA, which the account trusts, a certificate and its key."""
+    """Return the CA that the account trusts, and a localhost certificate and key from it."""
     return server_certificate(tmp_path_factory.mktemp("backend"))
 
 
@@ -28,7 +28,7 @@ def aws(server_files: tuple[Path, Path, Path]) -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="session")
 def bootstrapped(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> LocalAws:
-    # Validating templates takes four of a synth's six seconds. In the demo it stays on.
+    # Template validation takes four of the six seconds of a synth. The demo keeps it on.
     aws.environment["CDK_VALIDATION"] = "false"
     folder = tmp_path_factory.mktemp("bootstrap")
     run_cdk(aws, "bootstrap", f"aws://{aws.account}/{aws.region}", "--output", str(folder))
@@ -36,32 +36,35 @@ def bootstrapped(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Loc
 
 
 @pytest.fixture(scope="module")
-def stories(
+def scenarios(
     request: pytest.FixtureRequest,
     bootstrapped: LocalAws,
     server_files: tuple[Path, Path, Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, Future[Any]]]:
-    """The stories that this module's selected tests ask for; they leave the account empty."""
+    """Start the scenarios that this module's selected tests use.
+
+    Afterwards, check that they left nothing in the account.
+    """
     items = [item for item in request.session.items if item.path == request.path]
-    wanted = {name for item in items for name in getattr(item, "fixturenames", [])}
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        told = {
+    fixtures = {name for item in items for name in getattr(item, "fixturenames", [])}
+    with ThreadPoolExecutor(MAX_PARALLEL) as pool:
+        futures = {
             name: pool.submit(
-                tell, Scene(bootstrapped, tmp_path_factory.mktemp(name), server_files)
+                run, ScenarioContext(bootstrapped, tmp_path_factory.mktemp(name), server_files)
             )
-            for name, tell in STORIES.items()
-            if name in wanted
+            for name, run in SCENARIOS.items()
+            if name in fixtures
         }
-        yield told
-        # After a failure with -x, or an interrupt, those that have not begun need not.
+        yield futures
+        # After a failure with -x or an interrupt, do not start the scenarios that still wait.
         pool.shutdown(cancel_futures=True)
-    if not any(story.cancelled() or story.exception() for story in told.values()):
+    if not any(future.cancelled() or future.exception() for future in futures.values()):
         assert _left_in(bootstrapped) == {}
 
 
 def _left_in(aws: LocalAws) -> dict[str, list[Any]]:
-    """What the account holds besides the toolkit, by kind."""
+    """Return the account's resources by kind, without those of the bootstrap stack."""
     roles = aws.client("iam").list_roles()["Roles"]
     parameters = aws.client("ssm").describe_parameters()["Parameters"]
     left = left_in(aws) | {
@@ -77,6 +80,8 @@ def _left_in(aws: LocalAws) -> dict[str, list[Any]]:
 
 
 @pytest.fixture
-def scene(aws: LocalAws, tmp_path: Path, server_files: tuple[Path, Path, Path]) -> Scene:
-    """For tests that need the account, but neither a deploy nor the toolkit stack."""
-    return Scene(aws, tmp_path, server_files)
+def context(
+    aws: LocalAws, tmp_path: Path, server_files: tuple[Path, Path, Path]
+) -> ScenarioContext:
+    """Return a context for a test that needs the account but not the bootstrap stack."""
+    return ScenarioContext(aws, tmp_path, server_files)

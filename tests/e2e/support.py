@@ -1,7 +1,7 @@
-"""Stories: what happens to a stack from its deploy to its end, told once, read by many tests.
+"""Scenarios: sequences of deploys that run once and whose results many tests check.
 
-A deploy is mostly waiting, so the stories of a module run beside each other, in one account. A
-test asks for a story as for any fixture, and waits until it has ended.
+A deploy mostly waits, so a module's scenarios run concurrently, in one account. A test requests a
+scenario as a fixture, which waits for its result.
 """
 
 import json
@@ -20,29 +20,29 @@ from local_aws.cdk import run_cdk
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = REPOSITORY / "examples"
-PARALLEL = 3
+MAX_PARALLEL = 3
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Where a story takes place: an account that is bootstrapped, and an empty folder."""
+class ScenarioContext:
+    """The account and the empty folder in which a scenario runs."""
 
     aws: LocalAws
     folder: Path
     server_files: tuple[Path, Path, Path]
-    """A backend's: the CA, which the account trusts, a certificate and its private key."""
+    """For a backend: the CA that the account trusts, a certificate and its private key."""
 
     def app(self, app: Path | None = None) -> "App":
         return App(self.aws, self.folder, app)
 
     def example(self, name: str, **edits: str) -> "App":
-        """An example; with edits a copy, in which each keyword's text is replaced by its value."""
+        """Return an example's app, or an edited copy: each keyword is replaced with its value."""
         source = EXAMPLES / name
         if not edits:
             return self.app(source)
         text = source.read_text()
         for old, new in edits.items():
-            assert text.count(old) == 1, f"{old!r} is not once in {name}"
+            assert text.count(old) == 1, f"{name} must contain {old!r} exactly once"
             text = text.replace(old, new)
         copy = self.folder / f"{len(list(self.folder.iterdir()))}-{name}"
         copy.write_text(text)
@@ -65,7 +65,7 @@ class Scene:
             self.gateway.delete_client_certificate(clientCertificateId=id)
 
     def certificates_of(self, stack: str) -> list[dict[str, Any]]:
-        """Those that a stack of this name made or cares for."""
+        """Return the client certificates whose tags name a stack of this name."""
         return [
             item
             for page in self.gateway.get_paginator("get_client_certificates").paginate()
@@ -80,18 +80,18 @@ class Scene:
 
 @dataclass(frozen=True)
 class App:
-    """A CDK app, by the CLI: `app` is its file, None for the one that cdk.json names."""
+    """A CDK app, run with the CDK CLI. `app` is its file; None means the app in cdk.json."""
 
     aws: LocalAws
     folder: Path
     app: Path | None
 
     def cdk(self, command: str, *options: str, **context: str) -> str:
-        """Run a command on the app, which is synthesized anew, and return what the CLI printed."""
+        """Synthesize the app, run a CLI command on it, and return the CLI's output."""
         source = ["--app", f"python3 {self.app}"] if self.app else []
-        given = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
+        values = [part for name, value in context.items() for part in ("-c", f"{name}={value}")]
         return run_cdk(
-            self.aws, command, *source, "--output", str(self._assembly), *given, *options
+            self.aws, command, *source, "--output", str(self._assembly), *values, *options
         )
 
     def deploy(self, *options: str, **context: str) -> str:
@@ -101,23 +101,27 @@ class App:
         )  # fmt: skip
 
     def outputs(self, stack: str) -> dict[str, str]:
-        """What the last deploy gave."""
-        given: dict[str, str] = json.loads(self._outputs.read_text())[stack]
-        return given
+        """Return a stack's outputs from the last deploy."""
+        outputs: dict[str, str] = json.loads(self._outputs.read_text())[stack]
+        return outputs
 
     def diff(self) -> str:
-        """Of what was synthesized last. Raises `CdkError` where there is a difference."""
+        """Compare the last cloud assembly with the account.
+
+        Raises:
+            CdkError: They differ.
+        """
         return run_cdk(self.aws, "diff", "--app", str(self._assembly), "--fail")
 
     def deploy_again(self) -> str:
-        """What was synthesized last."""
+        """Deploy the last cloud assembly without a new synth."""
         return run_cdk(
             self.aws, "deploy", "--app", str(self._assembly), "--all",
             "--require-approval", "never", "--outputs-file", str(self._outputs),
         )  # fmt: skip
 
     def destroy(self) -> str:
-        """The stacks that were synthesized last."""
+        """Destroy all stacks of the last cloud assembly."""
         return run_cdk(self.aws, "destroy", "--app", str(self._assembly), "--all", "--force")
 
     @property
@@ -129,24 +133,27 @@ class App:
         return self._assembly.with_suffix(".json")
 
 
-Tell = Callable[[Scene], Any]
-STORIES: dict[str, Tell] = {}
+Run = Callable[[ScenarioContext], Any]
+SCENARIOS: dict[str, Run] = {}
 
 
-def story(tell: Tell) -> Any:
-    """A module's fixture: what `tell` returns. Or what it raises, in each test that asks."""
-    name = tell.__name__
-    STORIES[name] = tell
+def scenario(run: Run) -> Any:
+    """Register a function as a scenario and make a module-scoped fixture of its result.
+
+    If the scenario fails, each test that requests the fixture raises its exception.
+    """
+    name = run.__name__
+    SCENARIOS[name] = run
 
     @pytest.fixture(scope="module", name=name)
-    def told(stories: dict[str, Any]) -> Any:
-        return stories[name].result()
+    def result(scenarios: dict[str, Any]) -> Any:
+        return scenarios[name].result()
 
-    return told
+    return result
 
 
 def make(target: str, *arguments: str, environment: dict[str, str]) -> tuple[int, str]:
-    """Run a target in this checkout, as it is installed: a test must not install beneath tests."""
+    """Run a target in this checkout, but never its installation: other tests use the same .venv."""
     process = start(
         "make", "--old-file=.venv/.installed", target, *arguments, environment=environment
     )
@@ -155,14 +162,14 @@ def make(target: str, *arguments: str, environment: dict[str, str]) -> tuple[int
 
 
 def environment_from_nothing(folder: Path, **more: str) -> dict[str, str]:
-    """PATH alone, and a home and a folder for temporary files that are empty."""
-    places = {"HOME": folder / "home", "TMPDIR": folder / "tmp"}
-    for place in places.values():
-        place.mkdir(exist_ok=True)
+    """Return variables with a default PATH, an empty home and an empty temporary folder."""
+    folders = {"HOME": folder / "home", "TMPDIR": folder / "tmp"}
+    for path in folders.values():
+        path.mkdir(exist_ok=True)
     return {
         "PATH": os.defpath,
-        **{name: str(place) for name, place in places.items()},
-        # jsii unpacks 200 MB there: once a machine, not once a test.
+        **{name: str(path) for name, path in folders.items()},
+        # jsii unpacks 200 MB into its cache: do that once per machine, not once per test.
         "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(Path.home() / ".cache/aws/jsii/package-cache"),
         **more,
     }
@@ -171,7 +178,7 @@ def environment_from_nothing(folder: Path, **more: str) -> dict[str, str]:
 def start(
     *command: str, environment: dict[str, str], folder: Path = REPOSITORY
 ) -> subprocess.Popen[str]:
-    """A process whose output and errors come by one pipe."""
+    """Start a process with standard output and standard error in one pipe."""
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -188,7 +195,7 @@ def python(*arguments: str, environment: dict[str, str]) -> subprocess.Popen[str
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
-    """What the process prints up to a line with this text."""
+    """Return the process's output up to and including the first line that contains the text."""
     assert process.stdout
     lines: list[str] = []
     for line in process.stdout:
@@ -199,13 +206,13 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
 
 
 def processes_naming(folder: Path) -> dict[int, str]:
-    """The processes that run and whose command line or environment names the folder."""
+    """Return the running processes whose command line or environment mentions the folder."""
     found: dict[int, str] = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-        except OSError:  # it has ended, or is somebody else's
+            content = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:  # the process has ended or belongs to another user
             continue
-        if str(folder).encode() in told:
-            found[int(process.name)] = told[:200].decode(errors="replace")
+        if str(folder).encode() in content:
+            found[int(process.name)] = content[:200].decode(errors="replace")
     return found

@@ -1,4 +1,4 @@
-"""`app.py` by the CDK CLI, from the first deploy to the destroy."""
+"""Deploy, update and destroy `app.py` with the CDK CLI."""
 
 import re
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ import pytest
 from cryptography import x509
 
 from local_aws.cdk import CdkError
-from tests.e2e.support import Scene, story
+from tests.e2e.support import ScenarioContext, scenario
 
 STACK = "ClientCertificate"
 
 
 @dataclass(frozen=True)
-class Story:
+class Result:
     outputs: dict[str, str]
     certificate: dict[str, Any]
     repeated: str
@@ -26,41 +26,39 @@ class Story:
     still_listed: list[str]
 
 
-@story
-def deployed_app(scene: Scene) -> Story:
-    app = scene.app()
+@scenario
+def deployed_app(context: ScenarioContext) -> Result:
+    app = context.app()
     app.deploy(description="of the orders API", tags="team=edge,kept=1,gone=1")
     outputs = app.outputs(STACK)
-    certificate = scene.certificate(outputs["ClientCertificateId"])
+    certificate = context.certificate(outputs["ClientCertificateId"])
     repeated = app.deploy(description="of the orders API", tags="team=edge,kept=1,gone=1")
     difference = app.diff()
     app.deploy(description="", tags="team=core,kept=1,new=")
     changed_outputs = app.outputs(STACK)
-    changed_certificate = scene.certificate(outputs["ClientCertificateId"])
+    changed_certificate = context.certificate(outputs["ClientCertificateId"])
     app.cdk("destroy", "--force")
-    functions = scene.aws.client("lambda").list_functions()["Functions"]
-    groups = scene.aws.client("logs").describe_log_groups()["logGroups"]
-    stacks = scene.aws.client("cloudformation").describe_stacks()["Stacks"]
+    functions = context.aws.client("lambda").list_functions()["Functions"]
+    groups = context.aws.client("logs").describe_log_groups()["logGroups"]
+    stacks = context.aws.client("cloudformation").describe_stacks()["Stacks"]
     names = [
         *(function["FunctionName"] for function in functions),
         *(group["logGroupName"] for group in groups),
         *(stack["StackName"] for stack in stacks),
     ]
-    return Story(
+    return Result(
         outputs,
         certificate,
         repeated,
         difference,
         changed_outputs,
         changed_certificate,
-        scene.certificates_of(STACK),
+        context.certificates_of(STACK),
         [name for name in names if name == STACK or name.startswith(f"{STACK}-")],
     )
 
 
-def test_a_deploy_issues_a_certificate_and_outputs_what_the_contract_says(
-    deployed_app: Story,
-) -> None:
+def test_deploy_issues_a_certificate_and_outputs_its_attributes(deployed_app: Result) -> None:
     certificate, outputs = deployed_app.certificate, deployed_app.outputs
     assert outputs.keys() == {"ClientCertificateId", "PemEncodedCertificate", "ExpirationDate"}
     assert outputs["ClientCertificateId"] == certificate["clientCertificateId"]
@@ -72,9 +70,7 @@ def test_a_deploy_issues_a_certificate_and_outputs_what_the_contract_says(
     assert abs(pem.not_valid_after_utc - expires) < timedelta(minutes=1)
 
 
-def test_the_certificate_has_the_description_and_the_tags_of_the_context(
-    deployed_app: Story,
-) -> None:
+def test_certificate_has_description_and_tags_from_cdk_context(deployed_app: Result) -> None:
     assert deployed_app.certificate["description"] == "of the orders API"
     tags = deployed_app.certificate["tags"]
     assert {"team": "edge", "kept": "1", "gone": "1"}.items() <= tags.items()
@@ -85,12 +81,12 @@ def test_the_certificate_has_the_description_and_the_tags_of_the_context(
     }
 
 
-def test_a_second_deploy_changes_nothing_and_says_so(deployed_app: Story) -> None:
+def test_second_deploy_reports_no_changes(deployed_app: Result) -> None:
     assert f"{STACK} (no changes)" in deployed_app.repeated
     assert "There were no differences" in deployed_app.difference
 
 
-def test_description_and_tags_change_in_place(deployed_app: Story) -> None:
+def test_update_changes_description_and_tags_in_place(deployed_app: Result) -> None:
     assert deployed_app.changed_outputs == deployed_app.outputs
     before, after = deployed_app.certificate, deployed_app.changed_certificate
     assert after.get("description", "") == ""
@@ -101,15 +97,15 @@ def test_description_and_tags_change_in_place(deployed_app: Story) -> None:
     }
 
 
-def test_a_destroy_leaves_nothing_of_the_stack(deployed_app: Story) -> None:
+def test_destroy_leaves_nothing_of_the_stack(deployed_app: Result) -> None:
     assert deployed_app.left == []
     assert deployed_app.still_listed == []
 
 
-def test_tags_that_cannot_be_are_one_line_that_names_them(scene: Scene) -> None:
-    """How an app's error comes through the CLI; the rules have tests of their own."""
+def test_cli_reports_an_invalid_tag_without_a_traceback(context: ScenarioContext) -> None:
+    """Check how an app's error appears in the CLI; tests/unit covers the rules themselves."""
     with pytest.raises(CdkError) as failed:
-        scene.app().cdk("synth", "--quiet", tags="team")
-    told, *rest = failed.value.output.splitlines()
-    assert "'team' is not of the form key=value" in told
+        context.app().cdk("synth", "--quiet", tags="team")
+    message, *rest = failed.value.output.splitlines()
+    assert "'team' is not of the form key=value" in message
     assert "Traceback" not in " ".join(rest)

@@ -1,4 +1,4 @@
-"""`make demo`'s program: what it shows, and what it leaves when it is interrupted or fails."""
+"""Run the program behind `make demo`: its output, and its cleanup when interrupted or failing."""
 
 import re
 import signal
@@ -11,12 +11,12 @@ import pytest
 
 from demo import demo
 from tests.e2e.support import (
-    Scene,
+    ScenarioContext,
     environment_from_nothing,
     processes_naming,
     python,
     read_until,
-    story,
+    scenario,
 )
 
 
@@ -25,44 +25,44 @@ class Run:
     status: int
     output: str
     processes: dict[int, str]
-    """Those of the run that are still there when it has ended."""
+    """Processes that it started and that still run after it ended."""
     files: list[str]
 
 
-@story
-def whole_demo(scene: Scene) -> Run:
-    return _run(scene)
+@scenario
+def whole_demo(context: ScenarioContext) -> Run:
+    return _run(context)
 
 
-@story
-def demo_with_ctrl_c(scene: Scene) -> Run:
-    return _run(scene, "cdk bootstrap", signal.SIGINT)
+@scenario
+def demo_with_ctrl_c(context: ScenarioContext) -> Run:
+    return _run(context, "cdk bootstrap", signal.SIGINT)
 
 
-@story
-def demo_terminated(scene: Scene) -> Run:
-    return _run(scene, "cdk deploy", signal.SIGTERM)
+@scenario
+def demo_terminated(context: ScenarioContext) -> Run:
+    return _run(context, "cdk deploy", signal.SIGTERM)
 
 
-def _run(scene: Scene, step: str = "", number: signal.Signals | None = None) -> Run:
-    """Run the demo, with an interrupt, and an impatient second one, in the middle of a step."""
-    environment = environment_from_nothing(scene.folder)
+def _run(context: ScenarioContext, step: str = "", number: signal.Signals | None = None) -> Run:
+    """Run the demo; with a signal number, send that signal twice in the middle of a step."""
+    environment = environment_from_nothing(context.folder)
     process = python("-m", "demo", environment=environment)
     output = ""
     if number:
         output = read_until(process, step)
         time.sleep(2)
-        assert len(processes_naming(scene.folder)) > 3, "the CLI and the server run"
+        assert len(processes_naming(context.folder)) > 3, "the CLI and the server must be running"
         process.send_signal(number)
         time.sleep(0.02)
         process.send_signal(number)
     rest, _ = process.communicate(timeout=300)
-    left = processes_naming(scene.folder)
-    files = sorted(str(path) for path in (scene.folder / "tmp").iterdir())
+    left = processes_naming(context.folder)
+    files = sorted(str(path) for path in (context.folder / "tmp").iterdir())
     return Run(process.returncode, output + rest, left, files)
 
 
-def test_the_demo_shows_each_step_and_ends_well(whole_demo: Run) -> None:
+def test_demo_prints_each_step_and_succeeds(whole_demo: Run) -> None:
     assert whole_demo.status == 0, whole_demo.output
     steps = [line[10:] for line in whole_demo.output.splitlines() if line.startswith("[")]
     assert steps == [
@@ -76,8 +76,8 @@ def test_the_demo_shows_each_step_and_ends_well(whole_demo: Run) -> None:
     ]
 
 
-def test_the_demo_shows_the_outputs_and_proves_the_certificate(whole_demo: Run) -> None:
-    said = " ".join(whole_demo.output.split())
+def test_demo_prints_the_outputs_and_the_backend_checks(whole_demo: Run) -> None:
+    output = " ".join(whole_demo.output.split())
     for expected in (
         r"ClientCertificateId = \w+",
         r"PemEncodedCertificate = -----BEGIN CERTIFICATE-----",
@@ -89,10 +89,10 @@ def test_the_demo_shows_the_outputs_and_proves_the_certificate(whole_demo: Run) 
         r"'none' presents no certificate the backend refuses",
         r"no client certificates, functions, log groups, stacks left",
     ):
-        assert re.search(expected, said), f"no {expected!r} in {whole_demo.output}"
+        assert re.search(expected, output), f"no {expected!r} in {whole_demo.output}"
 
 
-def test_no_run_leaves_a_process_or_a_file(
+def test_demo_leaves_no_process_or_file(
     whole_demo: Run, demo_with_ctrl_c: Run, demo_terminated: Run
 ) -> None:
     for run in (whole_demo, demo_with_ctrl_c, demo_terminated):
@@ -100,11 +100,11 @@ def test_no_run_leaves_a_process_or_a_file(
         assert run.files == []
 
 
-def test_an_interrupt_is_one_line(demo_with_ctrl_c: Run, demo_terminated: Run) -> None:
+def test_interrupted_demo_prints_one_line(demo_with_ctrl_c: Run, demo_terminated: Run) -> None:
     for run in (demo_with_ctrl_c, demo_terminated):
         assert run.status == 1
-        told = [line for line in run.output.splitlines() if not re.match(r"\[| {10}", line)]
-        assert told == ["demo interrupted: everything it started has been stopped"]
+        messages = [line for line in run.output.splitlines() if not re.match(r"\[| {10}", line)]
+        assert messages == ["demo interrupted: everything it started has been stopped"]
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_an_interrupt_is_one_line(demo_with_ctrl_c: Run, demo_terminated: Run) -
         ("000000000000", "https://localhost.example.com:443"),
     ],
 )
-def test_the_demo_goes_on_in_the_local_account_only(account: str, endpoint: str) -> None:
+def test_demo_stops_outside_the_local_account(account: str, endpoint: str) -> None:
     class Elsewhere:
         def client(self, service: str) -> Any:
-            assert service == "sts", "nothing else is asked before"
+            assert service == "sts", "the account must be checked before any other call"
             return SimpleNamespace(get_caller_identity=lambda: {"Account": account})
 
     elsewhere: Any = Elsewhere()
@@ -127,8 +127,8 @@ def test_the_demo_goes_on_in_the_local_account_only(account: str, endpoint: str)
         demo._check_local(elsewhere)
 
 
-def test_a_demo_that_fails_tells_the_cause_in_one_line(scene: Scene) -> None:
-    """Without the CDK CLI, say."""
+def test_failing_demo_prints_the_cause_in_one_line(context: ScenarioContext) -> None:
+    """Use a missing CDK CLI as the cause."""
     program = """
 from pathlib import Path
 import local_aws.cdk
@@ -136,10 +136,10 @@ from demo.__main__ import main
 local_aws.cdk._CDK = Path("/nowhere/cdk")
 main()
 """
-    process = python("-c", program, environment=environment_from_nothing(scene.folder))
+    process = python("-c", program, environment=environment_from_nothing(context.folder))
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert [line for line in output.splitlines() if not line.startswith("[")] == [
         "demo failed: cdk bootstrap failed: the CDK CLI is not installed: run make install"
     ]
-    assert processes_naming(scene.folder) == {}
+    assert processes_naming(context.folder) == {}

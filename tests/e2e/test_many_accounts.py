@@ -1,4 +1,4 @@
-"""The examples for many accounts synthesize without credentials and without context."""
+"""Synthesize the examples for many accounts without credentials or context lookups."""
 
 import json
 import os
@@ -13,16 +13,16 @@ from tests.e2e.support import EXAMPLES
 
 
 def synthesize(example: str, folder: Path, **context: str) -> Path:
-    """The cdk.out of an example; nothing of AWS's is in the environment."""
+    """Synthesize an example without AWS variables and return its cloud assembly's folder."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    given = {"CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}
-    subprocess.run([sys.executable, EXAMPLES / example], env=clean | given, check=True)
+    variables = {"CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}
+    subprocess.run([sys.executable, EXAMPLES / example], env=clean | variables, check=True)
     return folder
 
 
-def test_each_environment_has_a_stage_with_the_same_stack(tmp_path: Path) -> None:
-    named = "111111111111/eu-west-1,222222222222/us-east-1"
-    out = synthesize("stages.py", tmp_path, environments=named)
+def test_stages_have_the_same_resources_in_each_environment(tmp_path: Path) -> None:
+    environments = "111111111111/eu-west-1,222222222222/us-east-1"
+    out = synthesize("stages.py", tmp_path, environments=environments)
     templates = [json.loads(path.read_text()) for path in out.rglob("*.template.json")]
     assert len(templates) == 2
     assert {tuple(template["Resources"]) for template in templates} == {
@@ -30,7 +30,7 @@ def test_each_environment_has_a_stage_with_the_same_stack(tmp_path: Path) -> Non
     }
 
 
-def test_the_stack_set_template_takes_its_code_from_each_regions_bucket(tmp_path: Path) -> None:
+def test_stack_set_template_reads_code_from_a_bucket_in_each_region(tmp_path: Path) -> None:
     out = synthesize("stack_set.py", tmp_path, bucket="ours")
     template: Any = json.loads((out / "ClientCertificate.template.json").read_text())
     [code] = [
@@ -40,12 +40,12 @@ def test_the_stack_set_template_takes_its_code_from_each_regions_bucket(tmp_path
     ]
     assert code["S3Bucket"] == {"Fn::Sub": "ours-${AWS::Region}"}
     assert (out / f"asset.{code['S3Key'].removesuffix('.zip')}").is_dir()
-    # A StackSet gives no parameters of CDK's bootstrap, and one account's ID stands nowhere.
+    # A StackSet passes no bootstrap parameters, and the template must fit every account.
     assert not template.keys() & {"Parameters", "Rules"}
 
 
 @pytest.mark.parametrize("example", ["stages.py", "stack_set.py"])
-def test_another_generation_replaces_the_certificates(example: str, tmp_path: Path) -> None:
+def test_new_generation_replaces_the_certificates(example: str, tmp_path: Path) -> None:
     logical_ids = set()
     for context in ({}, {"generation": "2"}):
         out = synthesize(example, tmp_path / str(len(context)), **context)

@@ -1,20 +1,19 @@
-"""A function with all options, deployed.
+"""Deploy a provider function with all options.
 
-The local AWS keeps neither a function's VPC nor its key: of these, the tests in tests/unit say all
-that is known.
+The local AWS stores neither a function's VPC nor its KMS key, so only tests/unit covers these.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.support import Scene, story
+from tests.e2e.support import ScenarioContext, scenario
 
 STACK = "Provider"
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """What the account held while the stack was deployed."""
+    """Resources while the stack was deployed; `left` are certificates after its destroy."""
 
     certificate: dict[str, Any]
     function: dict[str, Any]
@@ -23,47 +22,47 @@ class Deployed:
     left: list[Any]
 
 
-@story
-def deployed(scene: Scene) -> Deployed:
-    app = scene.example("provider.py")
+@scenario
+def deployed(context: ScenarioContext) -> Deployed:
+    app = context.example("provider.py")
     app.deploy()
     resources = {
         resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-        for resource in scene.aws.client("cloudformation").describe_stack_resources(
+        for resource in context.aws.client("cloudformation").describe_stack_resources(
             StackName=STACK
         )["StackResources"]
     }
     name = resources["CustomApiGatewayClientCertificateProviderFunction66EEF94C"]
-    function = scene.aws.client("lambda").get_function_configuration(FunctionName=name)
-    events = scene.aws.client("logs").filter_log_events(
+    function = context.aws.client("lambda").get_function_configuration(FunctionName=name)
+    events = context.aws.client("logs").filter_log_events(
         logGroupName=function["LoggingConfig"]["LogGroup"]
     )
-    certificate = scene.certificate_of(STACK)
+    certificate = context.certificate_of(STACK)
     app.destroy()
     return Deployed(
         certificate,
         function,
         [event["message"] for event in events["events"]],
         resources,
-        scene.certificates_of(STACK),
+        context.certificates_of(STACK),
     )
 
 
-def test_the_function_has_the_options(deployed: Deployed) -> None:
+def test_function_has_the_configured_options(deployed: Deployed) -> None:
     function = deployed.function
     assert function["Runtime"] == "python3.14"
     assert function["Architectures"] == ["arm64"]
     assert function["MemorySize"] == 512
 
 
-def test_it_issues_a_certificate_as_the_role_and_deletes_it(deployed: Deployed) -> None:
+def test_function_uses_the_given_role(deployed: Deployed) -> None:
     [role] = [name for id, name in deployed.resources.items() if id.startswith("Role")]
     assert deployed.function["Role"].endswith(f":role/{role}")
     assert deployed.certificate["pemEncodedCertificate"]
     assert deployed.left == []
 
 
-def test_it_writes_to_the_log_group(deployed: Deployed) -> None:
+def test_function_logs_to_the_given_log_group(deployed: Deployed) -> None:
     [log_group] = [name for id, name in deployed.resources.items() if id.startswith("LogGroup")]
     assert deployed.function["LoggingConfig"]["LogGroup"] == log_group
     id = deployed.certificate["clientCertificateId"]

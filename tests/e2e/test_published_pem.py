@@ -1,4 +1,4 @@
-"""A published PEM follows its certificate, however the certificate changes."""
+"""Deploys after which a published PEM must match its certificate again."""
 
 import json
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 import pytest
 
 from local_aws.cdk import CdkError
-from tests.e2e.support import Scene, story
+from tests.e2e.support import ScenarioContext, scenario
 
 PUBLISH = 'certificate.publish_to_parameter("/orders/trusted-client")'
 
 
-def value(scene: Scene, parameter: str) -> str:
-    found: str = scene.aws.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+def value(context: ScenarioContext, parameter: str) -> str:
+    found: str = context.aws.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
     return found
 
 
-def version(scene: Scene, parameter: str) -> int:
-    found: int = scene.aws.client("ssm").get_parameter(Name=parameter)["Parameter"]["Version"]
+def version(context: ScenarioContext, parameter: str) -> int:
+    found: int = context.aws.client("ssm").get_parameter(Name=parameter)["Parameter"]["Version"]
     return found
 
 
@@ -31,14 +31,14 @@ class Republished:
     another_value: str
 
 
-@story
-def republished(scene: Scene) -> Republished:
+@scenario
+def republished(context: ScenarioContext) -> Republished:
     name, stack = "/republished/pem", {'"Parameter"': '"Republished"'}
-    first = scene.example("parameter.py", **stack, **{"/orders/trusted-client": name})
+    first = context.example("parameter.py", **stack, **{"/orders/trusted-client": name})
     first.deploy()
-    first_pem = scene.certificate_of("Republished")["pemEncodedCertificate"]
-    first_value = value(scene, name)
-    second = scene.example(
+    first_pem = context.certificate_of("Republished")["pemEncodedCertificate"]
+    first_value = value(context, name)
+    second = context.example(
         "parameter.py",
         **stack,
         **{
@@ -51,22 +51,22 @@ def republished(scene: Scene) -> Republished:
     seen = Republished(
         first_pem,
         first_value,
-        scene.certificate_of("Republished")["pemEncodedCertificate"],
-        value(scene, name),
-        version(scene, name),
-        value(scene, "/republished/another"),
+        context.certificate_of("Republished")["pemEncodedCertificate"],
+        value(context, name),
+        version(context, name),
+        value(context, "/republished/another"),
     )
     second.destroy()
     return seen
 
 
-def test_another_construct_id_updates_the_parameter_in_place(republished: Republished) -> None:
+def test_replacement_updates_the_parameter_in_place(republished: Republished) -> None:
     assert republished.first_value == republished.first_pem
     assert republished.second_value == republished.second_pem != republished.first_pem
     assert republished.second_version == 2
 
 
-def test_a_certificate_is_published_under_a_further_name(republished: Republished) -> None:
+def test_certificate_can_be_published_to_two_parameters(republished: Republished) -> None:
     assert republished.another_value == republished.second_pem
 
 
@@ -79,26 +79,26 @@ class Upgraded:
     pem: str
 
 
-@story
-def upgraded(scene: Scene) -> Upgraded:
+@scenario
+def upgraded(context: ScenarioContext) -> Upgraded:
     name, stack = "/upgraded/pem", {'"Parameter"': '"Upgraded"'}
     as_in_the_first_release = f"""ssm.StringParameter(
         certificate, "PemParameter", parameter_name="{name}",
         description="PEM of the API Gateway client certificate Upgraded/Certificate",
         string_value=certificate.pem_encoded_certificate,
     )"""
-    first = scene.example(
+    first = context.example(
         "parameter.py",
         **stack,
         **{PUBLISH: as_in_the_first_release, "iam\n\n": "iam, aws_ssm as ssm\n\n"},
     )
     first.deploy()
-    plain = scene.example("parameter.py", **stack, **{"/orders/trusted-client": name})
+    plain = context.example("parameter.py", **stack, **{"/orders/trusted-client": name})
     with pytest.raises(CdkError) as refused:
         plain.deploy()
-    value_after_refusal = value(scene, name)
+    value_after_refusal = value(context, name)
     old_id = "CertificatePemParameter993FC5DA"
-    remedied = scene.example(
+    remedied = context.example(
         "parameter.py",
         **stack,
         **{
@@ -107,26 +107,26 @@ def upgraded(scene: Scene) -> Upgraded:
         },
     )
     remedied.deploy()
-    pem = scene.certificate_of("Upgraded")["pemEncodedCertificate"]
+    pem = context.certificate_of("Upgraded")["pemEncodedCertificate"]
     seen = Upgraded(
         refused.value.output,
         value_after_refusal,
-        value(scene, name),
-        version(scene, name),
+        value(context, name),
+        version(context, name),
         pem,
     )
     remedied.destroy()
     return seen
 
 
-def test_an_upgrade_from_the_first_release_is_refused_and_rolled_back(upgraded: Upgraded) -> None:
+def test_upgrade_from_the_first_release_fails_and_rolls_back(upgraded: Upgraded) -> None:
     assert "ParameterAlreadyExists" in upgraded.refusal
     assert upgraded.value_after_refusal == upgraded.pem
 
 
-def test_the_remedy_of_the_changelog_upgrades_in_place(upgraded: Upgraded) -> None:
+def test_changelog_workaround_keeps_the_parameter(upgraded: Upgraded) -> None:
     assert upgraded.value_after_remedy == upgraded.pem
-    assert upgraded.version_after_remedy == 1, "neither created again nor written"
+    assert upgraded.version_after_remedy == 1, "the parameter was created again or overwritten"
 
 
 IN_ANOTHER_STACK = """
@@ -164,45 +164,45 @@ class Elsewhere:
     by_parameter: list[str]
 
 
-@story
-def elsewhere(scene: Scene) -> Elsewhere:
-    source = scene.folder / "elsewhere.py"
+@scenario
+def elsewhere(context: ScenarioContext) -> Elsewhere:
+    source = context.folder / "elsewhere.py"
     source.write_text(IN_ANOTHER_STACK + "app.synth()\n")
-    app = scene.app(source)
+    app = context.app(source)
     looked_up, adopted, by_parameter = [], [], []
-    made = [scene.generate() for _ in range(4)]
+    made = [context.generate() for _ in range(4)]
     first, second, to_adopt, to_adopt_next = (it["clientCertificateId"] for it in made)
     for read, managed, construct in (
         (first, to_adopt, "ByParameter"),
         (second, to_adopt_next, "ByParameter"),
         (second, to_adopt_next, "Renamed"),
     ):
-        # Directly, since the local AWS's change sets compare what outputs hold now with itself. The
-        # CLI compares the templates first, and skips a stack whose template is the same.
+        # Without change sets: those of the local AWS compare current output values with themselves
+        # and find no change. The CLI skips a stack whose template is unchanged.
         app.deploy(
             *("--method=direct", "--parameters", f"Home:Id={read}"),
             looked_up=read, adopted=managed, construct=construct,
         )  # fmt: skip
-        looked_up.append(value(scene, "/elsewhere/looked-up"))
-        adopted.append(value(scene, "/elsewhere/adopted"))
-        by_parameter.append(value(scene, "/elsewhere/by-parameter"))
+        looked_up.append(value(context, "/elsewhere/looked-up"))
+        adopted.append(value(context, "/elsewhere/adopted"))
+        by_parameter.append(value(context, "/elsewhere/by-parameter"))
     app.destroy()
-    scene.delete(first, second, to_adopt, to_adopt_next)
+    context.delete(first, second, to_adopt, to_adopt_next)
     pems = [it["pemEncodedCertificate"] for it in made]
     return Elsewhere(pems, looked_up, adopted, by_parameter)
 
 
-def test_another_stack_follows_the_id_of_a_lookup(elsewhere: Elsewhere) -> None:
+def test_another_stack_reads_the_pem_of_a_new_lookup_id(elsewhere: Elsewhere) -> None:
     first, second, *_ = elsewhere.pems
     assert elsewhere.looked_up == [first, second, second]
 
 
-def test_another_stack_follows_the_id_of_an_adopted_certificate(elsewhere: Elsewhere) -> None:
+def test_another_stack_reads_the_pem_of_a_newly_adopted_certificate(elsewhere: Elsewhere) -> None:
     *_, first, second = elsewhere.pems
     assert elsewhere.adopted == [first, second, second]
 
 
-def test_another_construct_id_reaches_another_stack_when_synth_knows_no_id(
+def test_lookup_by_parameter_reaches_another_stack_only_with_a_new_construct_id(
     elsewhere: Elsewhere,
 ) -> None:
     first, second, *_ = elsewhere.pems
@@ -218,25 +218,25 @@ class InJson:
     documents: list[str]
 
 
-@story
-def in_json(scene: Scene) -> InJson:
+@scenario
+def in_json(context: ScenarioContext) -> InJson:
     documents: list[str] = []
-    app = scene.example("json_document.py")
+    app = context.example("json_document.py")
     app.deploy()
-    pem = scene.certificate_of("JsonDocument")["pemEncodedCertificate"]
-    documents.append(value(scene, "/orders/trust.json"))
+    pem = context.certificate_of("JsonDocument")["pemEncodedCertificate"]
+    documents.append(value(context, "/orders/trust.json"))
     for default in (PEM, PEM.replace("\n", "\r\n"), PEM + "\n"):
         parameter = f'cdk.CfnParameter(stack, "Pem", default={default!r}).value_as_string'
-        given = scene.example(
+        given = context.example(
             "json_document.py", **{"certificate.pem_encoded_certificate": parameter}
         )
         given.deploy("--method=direct", "--no-previous-parameters")
-        documents.append(value(scene, "/orders/trust.json"))
+        documents.append(value(context, "/orders/trust.json"))
     app.destroy()
     return InJson(pem, documents)
 
 
-def test_a_json_document_holds_the_pem_with_any_line_breaks(in_json: InJson) -> None:
+def test_json_document_contains_the_pem_for_every_line_break_style(in_json: InJson) -> None:
     pems = [in_json.pem.replace("\r\n", "\n"), PEM, PEM, PEM + "\n"]
     assert [json.loads(it) for it in in_json.documents] == [
         {"trusted": pem, "version": 1} for pem in pems

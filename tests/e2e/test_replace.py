@@ -1,4 +1,4 @@
-"""docs/replace.md, step by step: each of its snippets stands here and is deployed."""
+"""Deploy each snippet of docs/replace.md, in the page's order."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import pytest
 
 from demo.backend import GREETING, Backend
 from local_aws.cdk import CdkError
-from tests.e2e.support import Scene, story
+from tests.e2e.support import ScenarioContext, scenario
 
 WITHIN_ONE_STACK = [
     """\
@@ -50,95 +50,97 @@ ACROSS_STACKS = [
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a deploy led to; `answer` is that of a backend that trusts `presented` alone."""
+class State:
+    """State after a deploy; `response` is from a backend that trusts only `presented`."""
 
     certificates: set[str]
     presented: str
-    answer: tuple[int, bytes]
+    response: tuple[int, bytes]
 
 
 @dataclass(frozen=True)
-class AtOnce:
-    """A deploy that skips the steps between: what it said, and what there was after it."""
+class SkippedSteps:
+    """The output of a deploy that skips the intermediate steps, and the state after it."""
 
     output: str
-    after: Seen
+    after: State
 
 
-@story
-def within_one_stack(scene: Scene) -> list[Seen]:
-    apps = [scene.example("api.py", **{WITHIN_ONE_STACK[0]: it}) for it in WITHIN_ONE_STACK]
-    with _backend(scene) as backend:
-        seen = []
+@scenario
+def within_one_stack(context: ScenarioContext) -> list[State]:
+    apps = [context.example("api.py", **{WITHIN_ONE_STACK[0]: it}) for it in WITHIN_ONE_STACK]
+    with _backend(context) as backend:
+        states = []
         for app in apps:
             app.deploy(backend=backend.url)
-            seen.append(_seen(scene, backend, "Api", app.outputs("Api")["ApiId"]))
+            states.append(_state(context, backend, "Api", app.outputs("Api")["ApiId"]))
         apps[-1].destroy()
-    return seen
+    return states
 
 
-@story
-def across_stacks(scene: Scene) -> tuple[list[Seen], AtOnce]:
+@scenario
+def across_stacks(context: ScenarioContext) -> tuple[list[State], SkippedSteps]:
     example = "api_in_another_stack.py"
-    apps = [scene.example(example, **{ACROSS_STACKS[0]: it}) for it in ACROSS_STACKS]
-    with _backend(scene) as backend:
+    apps = [context.example(example, **{ACROSS_STACKS[0]: it}) for it in ACROSS_STACKS]
+    with _backend(context) as backend:
         apps[0].deploy(backend=backend.url)
         api_id = apps[0].outputs("Orders")["ApiId"]
-        seen = [_seen(scene, backend, "Certificates", api_id)]
+        states = [_state(context, backend, "Certificates", api_id)]
         with pytest.raises(CdkError) as failed:
             apps[-1].deploy(backend=backend.url)
-        at_once = AtOnce(failed.value.output, _seen(scene, backend, "Certificates", api_id))
+        skipped = SkippedSteps(
+            failed.value.output, _state(context, backend, "Certificates", api_id)
+        )
         for app in apps[1:]:
             app.deploy(backend=backend.url)
-            seen.append(_seen(scene, backend, "Certificates", api_id))
+            states.append(_state(context, backend, "Certificates", api_id))
         apps[-1].destroy()
-    return seen, at_once
+    return states, skipped
 
 
 @contextmanager
-def _backend(scene: Scene) -> Iterator[Backend]:
-    """A backend; until it is told otherwise it trusts a certificate that no stage presents."""
-    _, certificate, key = scene.server_files
-    unused = scene.generate()
+def _backend(context: ScenarioContext) -> Iterator[Backend]:
+    """Start a backend that trusts, at first, a certificate that no stage presents."""
+    _, certificate, key = context.server_files
+    unused = context.generate()
     with Backend(certificate, key, unused["pemEncodedCertificate"]) as backend:
         yield backend
-    scene.delete(unused["clientCertificateId"])
+    context.delete(unused["clientCertificateId"])
 
 
-def _seen(scene: Scene, backend: Backend, stack: str, api_id: str) -> Seen:
-    stage = scene.gateway.get_stage(restApiId=api_id, stageName="prod")
+def _state(context: ScenarioContext, backend: Backend, stack: str, api_id: str) -> State:
+    stage = context.gateway.get_stage(restApiId=api_id, stageName="prod")
     presented = stage["clientCertificateId"]
-    backend.trust(scene.certificate(presented)["pemEncodedCertificate"])
-    certificates = {item["clientCertificateId"] for item in scene.certificates_of(stack)}
-    return Seen(certificates, presented, scene.aws.invoke(api_id, "prod"))
+    backend.trust(context.certificate(presented)["pemEncodedCertificate"])
+    certificates = {item["clientCertificateId"] for item in context.certificates_of(stack)}
+    return State(certificates, presented, context.aws.invoke(api_id, "prod"))
 
 
-def check_steps(first: Seen, added: Seen, attached: Seen, removed: Seen) -> None:
-    """Hold the four steps against the page: what there is, and what the stage presents."""
+def check_steps(first: State, added: State, attached: State, removed: State) -> None:
+    """Check the certificates, and the one that the stage presents, after each of four steps."""
     [old] = first.certificates
     [new] = removed.certificates
     assert old != new
     assert added.certificates == attached.certificates == {old, new}
     assert [step.presented for step in (first, added, attached, removed)] == [old, old, new, new]
-    assert {step.answer for step in (first, added, attached, removed)} == {(200, GREETING)}
+    assert {step.response for step in (first, added, attached, removed)} == {(200, GREETING)}
 
 
-def test_the_steps_within_one_stack_replace_the_certificate(within_one_stack: list[Seen]) -> None:
+def test_steps_within_one_stack_replace_the_certificate(within_one_stack: list[State]) -> None:
     check_steps(*within_one_stack)
 
 
-def test_the_steps_across_stacks_replace_the_certificate(
-    across_stacks: tuple[list[Seen], AtOnce],
+def test_steps_across_stacks_replace_the_certificate(
+    across_stacks: tuple[list[State], SkippedSteps],
 ) -> None:
     steps, _ = across_stacks
     check_steps(*steps)
 
 
-def test_without_the_steps_an_export_in_use_is_refused_and_nothing_changes(
-    across_stacks: tuple[list[Seen], AtOnce],
+def test_skipping_the_steps_fails_because_the_export_is_in_use(
+    across_stacks: tuple[list[State], SkippedSteps],
 ) -> None:
-    [first, *_], at_once = across_stacks
-    assert "Delete canceled. Cannot delete export Certificates:ExportsOutput" in at_once.output
-    assert "as it is in use by Orders." in at_once.output
-    assert at_once.after == first
+    [first, *_], skipped = across_stacks
+    assert "Delete canceled. Cannot delete export Certificates:ExportsOutput" in skipped.output
+    assert "as it is in use by Orders." in skipped.output
+    assert skipped.after == first

@@ -1,4 +1,4 @@
-"""An upgrade of a stack from the first release keeps its certificate, and so does going back."""
+"""Upgrade a stack from the first release, and downgrade it again."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ def deploy(aws: LocalAws, folder: Path, *options: str) -> dict[str, str]:
     return deployed
 
 
-def test_upgrade_from_the_first_release_keeps_the_certificate(tmp_path: Path) -> None:
+def test_upgrade_and_downgrade_keep_the_certificate(tmp_path: Path) -> None:
     app = ("--output", str(tmp_path / "cdk.out"))
     with LocalAws() as aws:
         run_cdk(aws, "bootstrap", f"aws://{ACCOUNT}/{aws.region}", *app)

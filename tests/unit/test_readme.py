@@ -1,4 +1,4 @@
-"""Every snippet of the user's pages stands in a file that tests run, and every command is run."""
+"""Check that tests run every snippet and every command of the user's pages."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ PAGES = {
 SNIPPET = re.compile(r"(?:<!-- (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)```", re.S)
 SNIPPETS = [match.groupdict() for text in PAGES.values() for match in SNIPPET.finditer(text)]
 
-MAKE, BY_HAND = "tests/e2e/test_make.py", "tests/e2e/test_by_hand.py"
+MAKE, SHELL = "tests/e2e/test_make.py", "tests/e2e/test_shell.py"
 RUN_BY = {
     "make demo": ("tests/e2e/test_demo.py", '"-m", "demo"'),
     'make deploy ARGS="-c description=orders -c tags=team=edge,stage=prod"': (
@@ -28,24 +28,24 @@ RUN_BY = {
         "-c stack_name={STACK} -c description=by-make",
     ),
     "cdk destroy -c stack_name=OrdersCertificate": (MAKE, "-c stack_name={STACK}"),
-    ". .venv/bin/activate": (BY_HAND, ". .venv/bin/activate"),
-    "python -m local_aws": (BY_HAND, "python -m local_aws"),
-    "cdk bootstrap": (BY_HAND, "cdk bootstrap"),
-    "cdk deploy --require-approval never": (BY_HAND, "cdk deploy --require-approval never"),
-    "cdk destroy --force": (BY_HAND, "cdk destroy --force"),
+    ". .venv/bin/activate": (SHELL, ". .venv/bin/activate"),
+    "python -m local_aws": (SHELL, "python -m local_aws"),
+    "cdk bootstrap": (SHELL, "cdk bootstrap"),
+    "cdk deploy --require-approval never": (SHELL, "cdk deploy --require-approval never"),
+    "cdk destroy --force": (SHELL, "cdk destroy --force"),
     "cdk deploy --all": ("tests/e2e/test_replace.py", "app.deploy("),
     "pip install .": ("tests/packaging/test_install.py", '"-m", "pip", "install", "."'),
 }
-"""Each command of the pages, the test file that runs it, and the text by which it does."""
+"""Maps each command of the pages to the test file that runs it and the text that does so."""
 
 
 @pytest.mark.parametrize("snippet", [s for s in SNIPPETS if s["language"] not in {"bash", "text"}])
-def test_a_snippet_is_quoted_from_a_file(snippet: dict[str, str]) -> None:
-    assert snippet["file"], f"no file is named above:\n{snippet['code']}"
+def test_snippet_matches_its_file(snippet: dict[str, str]) -> None:
+    assert snippet["file"], f"snippet needs a comment above it that names its file:\n{snippet}"
     assert snippet["code"] in (ROOT / snippet["file"]).read_text()
 
 
-def test_every_command_is_run_by_a_test() -> None:
+def test_every_command_has_a_test() -> None:
     commands = [
         line for s in SNIPPETS if s["language"] == "bash" for line in s["code"].splitlines()
     ]
@@ -55,7 +55,7 @@ def test_every_command_is_run_by_a_test() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_target_exists(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", PAGES[page])
     assert targets
     assert [target for target in targets if not (page.parent / target).exists()] == []

@@ -1,4 +1,4 @@
-"""What people do to a deploy: kill it, start it twice, take rights away from it."""
+"""Deploys that are killed, started twice, or lack a permission."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from local_aws.cdk import CdkError
-from tests.e2e.support import REPOSITORY, App, Scene, story
+from tests.e2e.support import REPOSITORY, App, ScenarioContext, scenario
 
 
 @dataclass(frozen=True)
@@ -22,20 +22,20 @@ class Killed:
     left: int
 
 
-@story
-def killed(scene: Scene) -> Killed:
-    app = scene.example("minimal.py", **{'"Minimal"': '"Killed"'})
+@scenario
+def killed(context: ScenarioContext) -> Killed:
+    app = context.example("minimal.py", **{'"Minimal"': '"Killed"'})
     _kill(app, "deploy", {"REVIEW_IN_PROGRESS"})
     _kill(app, "deploy", {"CREATE_IN_PROGRESS", "CREATE_COMPLETE"})
     app.deploy()
-    certificates = len(scene.certificates_of("Killed"))
+    certificates = len(context.certificates_of("Killed"))
     _kill(app, "destroy", {"DELETE_IN_PROGRESS", "gone"})
     app.destroy()
-    return Killed(certificates, len(scene.certificates_of("Killed")))
+    return Killed(certificates, len(context.certificates_of("Killed")))
 
 
 def _kill(app: App, command: str, statuses: set[str]) -> None:
-    """Kill the CLI, and all that it started, as soon as the stack has one of these statuses."""
+    """Kill the CLI and its child processes once the stack has one of these statuses."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{app.aws.environment['PATH']}"
     options = ["--force"] if command == "destroy" else ["--require-approval", "never"]
     output = str(app.folder / "killed.out")
@@ -59,13 +59,13 @@ def _kill(app: App, command: str, statuses: set[str]) -> None:
 
 
 def _await_end_of_group(group: int) -> None:
-    """Wait until no process of a group is left, orphans that wait to be reaped included.
+    """Wait until no process of the group is left, including zombies.
 
-    The next CLI would take them for one that still reads from its output folder.
+    The next CLI would wait for them, since they might still read from its output folder.
     """
-    ends = time.monotonic() + 60
+    deadline = time.monotonic() + 60
     with suppress(ProcessLookupError):
-        while time.monotonic() < ends:
+        while time.monotonic() < deadline:
             os.killpg(group, 0)
             time.sleep(0.02)
 
@@ -75,11 +75,11 @@ def _status(app: App, stack: str) -> str:
     return next((it["StackStatus"] for it in stacks if it["StackName"] == stack), "gone")
 
 
-def test_a_deploy_after_one_that_was_killed_works(killed: Killed) -> None:
+def test_deploy_succeeds_after_killed_deploys(killed: Killed) -> None:
     assert killed.certificates == 1
 
 
-def test_a_destroy_after_one_that_was_killed_works(killed: Killed) -> None:
+def test_destroy_succeeds_after_a_killed_destroy(killed: Killed) -> None:
     assert killed.left == 0
 
 
@@ -91,17 +91,17 @@ class Twice:
     left: int
 
 
-@story
-def twice(scene: Scene) -> Twice:
-    app = scene.example("minimal.py", **{'"Minimal"': '"Twice"'})
-    (scene.folder / "other").mkdir()
-    other = replace(app, folder=scene.folder / "other")
+@scenario
+def twice(context: ScenarioContext) -> Twice:
+    app = context.example("minimal.py", **{'"Minimal"': '"Twice"'})
+    (context.folder / "other").mkdir()
+    other = replace(app, folder=context.folder / "other")
     with ThreadPoolExecutor() as pool:
         succeeded = sum(pool.map(_succeeds, [app, other]))
     repeated = app.deploy()
-    certificates = len(scene.certificates_of("Twice"))
+    certificates = len(context.certificates_of("Twice"))
     app.destroy()
-    return Twice(succeeded, certificates, repeated, len(scene.certificates_of("Twice")))
+    return Twice(succeeded, certificates, repeated, len(context.certificates_of("Twice")))
 
 
 def _succeeds(app: App) -> bool:
@@ -112,7 +112,7 @@ def _succeeds(app: App) -> bool:
     return True
 
 
-def test_two_deploys_at_once_make_one_certificate(twice: Twice) -> None:
+def test_concurrent_deploys_create_one_certificate(twice: Twice) -> None:
     assert twice.succeeded >= 1
     assert "(no changes)" in twice.repeated
     assert twice.certificates == 1
@@ -121,7 +121,7 @@ def test_two_deploys_at_once_make_one_certificate(twice: Twice) -> None:
 
 @dataclass(frozen=True)
 class Denied:
-    said: str
+    error: str
     seconds: float
     left: int
 
@@ -134,24 +134,25 @@ app.synth()
 """
 
 
-@story
-def denied(scene: Scene) -> Denied:
-    app = scene.example("minimal.py", **{'"Minimal"': '"Denied"', "app.synth()": WITHOUT_POST})
+@scenario
+def denied(context: ScenarioContext) -> Denied:
+    app = context.example("minimal.py", **{'"Minimal"': '"Denied"', "app.synth()": WITHOUT_POST})
     began = time.monotonic()
     with pytest.raises(CdkError) as failed:
         app.deploy()
     seconds = time.monotonic() - began
     app.destroy()
-    said = " ".join(failed.value.output.split())
-    return Denied(said, seconds, len(scene.certificates_of("Denied")))
+    error = " ".join(failed.value.output.split())
+    return Denied(error, seconds, len(context.certificates_of("Denied")))
 
 
-def test_a_deploy_without_the_right_to_generate_names_action_and_resource(denied: Denied) -> None:
-    assert "apigateway:POST" in denied.said
-    assert "arn:aws:apigateway:us-east-1::/clientcertificates" in denied.said
+def test_error_names_the_denied_action_and_resource(denied: Denied) -> None:
+    assert "apigateway:POST" in denied.error
+    assert "arn:aws:apigateway:us-east-1::/clientcertificates" in denied.error
     assert denied.left == 0
 
 
-def test_a_deploy_without_rights_gives_up_soon(denied: Denied) -> None:
-    # A minute, which IAM may take to know of a new role, and the deploy around it.
+def test_deploy_without_permission_fails_within_minutes(denied: Denied) -> None:
+    # The handler retries for a minute while IAM may still propagate a new role; the deploy itself
+    # takes the rest.
     assert denied.seconds < 150

@@ -1,14 +1,14 @@
-"""`python -m local_aws` and `cdk`, as somebody types them into a shell."""
+"""Run `python -m local_aws` and `cdk` from a shell, as a user would."""
 
 from dataclasses import dataclass
 
 from tests.e2e.support import (
     REPOSITORY,
-    Scene,
+    ScenarioContext,
     environment_from_nothing,
     processes_naming,
+    scenario,
     start,
-    story,
 )
 
 SHELL = """
@@ -37,38 +37,38 @@ for kind in (
 
 
 @dataclass(frozen=True)
-class Story:
+class Result:
     status: int
     output: str
     processes: dict[int, str]
     files: list[str]
 
-    def said(self, step: str) -> str:
+    def output_of(self, step: str) -> str:
         return self.output.split(f"== {step}\n")[1].split("== ")[0]
 
 
-@story
-def by_hand(scene: Scene) -> Story:
+@scenario
+def shell_session(context: ScenarioContext) -> Result:
     environment = environment_from_nothing(
-        scene.folder, CDK_OUTPUT=str(scene.folder / "out"), CDK_VALIDATION="false"
+        context.folder, CDK_OUTPUT=str(context.folder / "out"), CDK_VALIDATION="false"
     )
     process = start("bash", "-c", SHELL, environment=environment, folder=REPOSITORY)
     output, _ = process.communicate(timeout=300)
-    files = [path.name for path in (scene.folder / "tmp").glob("local-aws-*")]
-    return Story(process.returncode, output, processes_naming(scene.folder), files)
+    files = [path.name for path in (context.folder / "tmp").glob("local-aws-*")]
+    return Result(process.returncode, output, processes_naming(context.folder), files)
 
 
-def test_cdk_deploys_in_an_activated_environment(by_hand: Story) -> None:
-    assert by_hand.status == 0, by_hand.output
-    deployed = by_hand.said("deploy")
+def test_cdk_deploys_in_an_activated_environment(shell_session: Result) -> None:
+    assert shell_session.status == 0, shell_session.output
+    deployed = shell_session.output_of("deploy")
     assert "ClientCertificate.PemEncodedCertificate = -----BEGIN CERTIFICATE-----" in deployed
-    assert "ClientCertificate: destroyed" in by_hand.said("destroy")
+    assert "ClientCertificate: destroyed" in shell_session.output_of("destroy")
 
 
-def test_nothing_but_the_toolkit_is_left_in_the_account(by_hand: Story) -> None:
-    assert by_hand.said("left").splitlines() == ["[]", "[]", "[]", "['CDKToolkit']"]
+def test_destroy_leaves_only_the_bootstrap_stack(shell_session: Result) -> None:
+    assert shell_session.output_of("left").splitlines() == ["[]", "[]", "[]", "['CDKToolkit']"]
 
 
-def test_nothing_is_left_on_the_machine(by_hand: Story) -> None:
-    assert by_hand.processes == {}
-    assert by_hand.files == []
+def test_server_leaves_no_process_or_file(shell_session: Result) -> None:
+    assert shell_session.processes == {}
+    assert shell_session.files == []
