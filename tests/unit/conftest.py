@@ -1,4 +1,4 @@
-"""Templates that many tests read: synthesized once a session, since each takes a second."""
+"""Templates that many tests share: each takes a second to synthesize."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def ready_made() -> Json:
-    """The ready-made stack with everything that its arguments can give it."""
+    """Return the template of the ready-made stack with all arguments."""
     stack = ClientCertificateStack(
         cdk.App(), "ClientCertificate", description="orders", tags={"team": "a", "env": "test"}
     )
@@ -22,7 +22,7 @@ def ready_made() -> Json:
 
 @pytest.fixture(scope="session")
 def two_stacks() -> tuple[Json, Json]:
-    """An app with three certificates in one stack and one in another, of a known environment."""
+    """Return templates: three certificates, and one certificate in a known environment."""
     app = cdk.App()
     many = cdk.Stack(app, "Many")
     for id in ("First", "Second", "Third"):

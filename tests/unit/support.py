@@ -1,4 +1,4 @@
-"""How tests read a template; and a stack whose function has all options."""
+"""Helpers that read templates, and one that configures a provider with all options."""
 
 from typing import Any
 
@@ -23,26 +23,26 @@ CERTIFICATE = "Custom::ApiGatewayClientCertificate"
 
 
 def of_type(template: Json, type: str) -> dict[str, Json]:
-    """The resources of a type, by their logical IDs."""
+    """Return the resources of a type by their logical IDs."""
     return {id: it for id, it in template["Resources"].items() if it["Type"] == type}
 
 
 def the_only(template: Json, type: str) -> tuple[str, Json]:
-    """Logical ID and definition of the one resource of a type."""
+    """Return the logical ID and the definition of the only resource of a type."""
     [found] = of_type(template, type).items()
     return found
 
 
 def references(value: Any) -> set[str]:
-    """The logical IDs that a part of a template waits for: Ref, GetAtt and DependsOn."""
+    """Return the logical IDs that a part of a template depends on: Ref, GetAtt, DependsOn."""
     match value:
         case {"Ref": str(id)}:
             return {id}
         case {"Fn::GetAtt": [str(id), _]}:
             return {id}
         case dict():
-            waits_for = value.get("DependsOn", [])
-            return set(waits_for).union(*map(references, value.values()))
+            depends_on = value.get("DependsOn", [])
+            return set(depends_on).union(*map(references, value.values()))
         case list():
             return set().union(*map(references, value))
         case _:
@@ -64,7 +64,7 @@ def existing_vpc(stack: cdk.Stack) -> ec2.IVpc:
 
 
 def configure_all_options(stack: cdk.Stack) -> None:
-    """Give the function of the stack every option, but for `log_retention`: it has a log group."""
+    """Set every option except `log_retention`, which cannot be combined with `log_group`."""
     key = kms.Key(stack, "Key", enable_key_rotation=True)
     ClientCertificateProvider.configure(
         stack,

@@ -1,4 +1,4 @@
-"""Retained certificates, and existing ones that a stack adopts."""
+"""Test removal policies and the adoption of existing certificates."""
 
 import aws_cdk as cdk
 import pytest
@@ -17,7 +17,7 @@ def definition(stack: cdk.Stack) -> Json:
     return the_only(Template.from_stack(stack).to_json(), CERTIFICATE)[1]
 
 
-def test_an_adopted_certificate_is_a_property(stack: cdk.Stack) -> None:
+def test_adopted_certificate_is_a_property(stack: cdk.Stack) -> None:
     ClientCertificate(
         stack,
         "Certificate",
@@ -44,7 +44,7 @@ def test_an_adopted_certificate_is_a_property(stack: cdk.Stack) -> None:
         (cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, "RetainExceptOnCreate", "Retain"),
     ],
 )
-def test_what_a_stack_makes_may_have_any_of_these_policies(
+def test_removal_policy_sets_deletion_and_replacement_policies(
     stack: cdk.Stack, policy: cdk.RemovalPolicy, deletion: str, replacement: str
 ) -> None:
     ClientCertificate(stack, "Certificate", removal_policy=policy)
@@ -53,27 +53,27 @@ def test_what_a_stack_makes_may_have_any_of_these_policies(
 
 
 @pytest.mark.parametrize("policy", cdk.RemovalPolicy, ids=str)
-def test_adopts_with_any_removal_policy(stack: cdk.Stack, policy: cdk.RemovalPolicy) -> None:
-    """The function never deletes an adopted certificate, so no policy is unsafe."""
-    kept, made = (
+def test_adoption_allows_any_removal_policy(stack: cdk.Stack, policy: cdk.RemovalPolicy) -> None:
+    """No policy is unsafe, since the function never deletes an adopted certificate."""
+    adopted, created = (
         ClientCertificate(
             stack, id, removal_policy=policy, adopt_client_certificate_id=existing
         ).node.default_child
-        for id, existing in (("Adopted", "abc123"), ("Made", None))
+        for id, existing in (("Adopted", "abc123"), ("Created", None))
     )
-    assert isinstance(kept, cdk.CfnResource)
-    assert isinstance(made, cdk.CfnResource)
-    assert kept.cfn_options.deletion_policy == made.cfn_options.deletion_policy
-    assert kept.cfn_options.update_replace_policy == made.cfn_options.update_replace_policy
+    assert isinstance(adopted, cdk.CfnResource)
+    assert isinstance(created, cdk.CfnResource)
+    assert adopted.cfn_options.deletion_policy == created.cfn_options.deletion_policy
+    assert adopted.cfn_options.update_replace_policy == created.cfn_options.update_replace_policy
 
 
 @pytest.mark.parametrize("id", ["", "a/b", "arn:aws:x", "äbc", "a b", "../x", "*"])
-def test_what_cannot_be_an_id_is_refused(stack: cdk.Stack, id: str) -> None:
+def test_refuses_an_invalid_id(stack: cdk.Stack, id: str) -> None:
     with pytest.raises(ValueError, match="is not the ID of a client certificate: use one that"):
         ClientCertificate(stack, "Certificate", adopt_client_certificate_id=id)
 
 
-def test_the_id_may_be_a_token(stack: cdk.Stack) -> None:
+def test_id_can_be_a_token(stack: cdk.Stack) -> None:
     parameter = cdk.CfnParameter(stack, "Id")
     ClientCertificate(stack, "Certificate", adopt_client_certificate_id=parameter.value_as_string)
     assert definition(stack)["Properties"]["AdoptClientCertificateId"] == {"Ref": "Id"}

@@ -1,4 +1,4 @@
-"""app.py as a user runs it, with an empty home, no credentials and no network."""
+"""Run app.py as a user would, with an empty home, no credentials and no network."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def run(command: list[str], **env: str) -> subprocess.CompletedProcess[str]:
 
 
 def app(folder: Path, home: Path, **context: object) -> subprocess.CompletedProcess[str]:
-    """app.py alone, which takes seconds less than through the CLI."""
+    """Run app.py without the CLI, which is seconds faster."""
     env = {"CDK_OUTDIR": str(folder / "cdk.out"), "CDK_CONTEXT_JSON": json.dumps(context)}
     return run([sys.executable, "app.py"], HOME=str(home), **env)
 
@@ -45,7 +45,7 @@ def certificate(folder: Path) -> Json:
     return found
 
 
-def test_the_cli_hands_context_to_the_template(tmp_path: Path, home: Path) -> None:
+def test_cli_passes_context_to_the_template(tmp_path: Path, home: Path) -> None:
     context = ["-c", "description=orders", "-c", "tags=team=a,env=test", "-c", "stack_name=orders"]
     command = ["cdk", "synth", "--quiet", "--output", f"{tmp_path}/cdk.out", *context]
     done = run(command, HOME=str(home))
@@ -60,7 +60,7 @@ def test_the_cli_hands_context_to_the_template(tmp_path: Path, home: Path) -> No
 
 
 @pytest.mark.parametrize("generation", [2, "2"])
-def test_a_generation_is_part_of_the_construct_id(
+def test_generation_is_part_of_the_construct_id(
     tmp_path: Path, home: Path, generation: object
 ) -> None:
     done = app(tmp_path, home, generation=generation)
@@ -69,7 +69,7 @@ def test_a_generation_is_part_of_the_construct_id(
     assert the_only(template, CERTIFICATE)[0].startswith("ClientCertificate2")
 
 
-def test_empty_context_is_as_none(tmp_path: Path, home: Path) -> None:
+def test_empty_context_equals_no_context(tmp_path: Path, home: Path) -> None:
     done = app(tmp_path, home, description="", tags="", stack_name="", generation="")
     assert done.returncode == 0, done.stderr
     assert certificate(tmp_path)["Properties"].keys() == {"ServiceToken", "ServiceTimeout"}
@@ -83,7 +83,7 @@ def test_empty_context_is_as_none(tmp_path: Path, home: Path) -> None:
         ({"stack_name": "a_b"}, "Stack name must match the regular expression"),
     ],
 )
-def test_bad_context_is_one_line_and_nothing_is_left(
+def test_invalid_context_prints_one_line_and_leaves_no_template(
     tmp_path: Path, home: Path, context: dict[str, object], message: str
 ) -> None:
     done = app(tmp_path, home, **context)

@@ -1,4 +1,4 @@
-"""Certificates in apps as people write them: helpers, stages, nested stacks and feature flags."""
+"""Test certificates in realistic apps: helpers, stages, nested stacks and feature flags."""
 
 import gc
 import json
@@ -15,10 +15,10 @@ from cdk_apigateway_client_certificate import ClientCertificate
 from tests.unit.support import CERTIFICATE, HAS_WEAK_REFERENCES, Json, of_type, the_only
 
 
-def test_the_child_is_called_resource() -> None:
+def test_default_child_is_named_resource() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     for construct in (
-        ClientCertificate(stack, "Made"),
+        ClientCertificate(stack, "Created"),
         ClientCertificate.from_client_certificate_id(stack, "LookedUp", "abc123"),
     ):
         child = construct.node.find_child("Resource")
@@ -27,12 +27,12 @@ def test_the_child_is_called_resource() -> None:
 
 
 def build(app: cdk.App) -> None:
-    """All that calls back into Python at synth, and nothing that Python keeps."""
+    """Create everything that calls back into Python at synth, and keep no reference to it."""
     home, other = cdk.Stack(app, "Home"), cdk.Stack(app, "Other")
     certificate = ClientCertificate(home, "Certificate", tags={"Owner": "Team A"})
     ClientCertificate(home, "Adopted", adopt_client_certificate_id="abc123")
     if HAS_WEAK_REFERENCES:
-        ssm.StringParameter(other, "Kept", string_value=certificate.pem_encoded_certificate)
+        ssm.StringParameter(other, "Stored", string_value=certificate.pem_encoded_certificate)
     cdk.CfnOutput(
         home, "Exported", value=certificate.pem_encoded_certificate, export_name="exported"
     )
@@ -41,7 +41,7 @@ def build(app: cdk.App) -> None:
     cdk.Tags.of(app).add("aspect", "a")
 
 
-def assert_kept_weakly(template: Json) -> None:
+def assert_weak_reference(template: Json) -> None:
     if HAS_WEAK_REFERENCES:
         _, parameter = the_only(template, "AWS::SSM::Parameter")
         assert "Fn::GetStackOutput" in parameter["Properties"]["Value"]
@@ -52,7 +52,7 @@ def collect_garbage() -> None:
         gc.collect()
 
 
-def test_what_python_does_not_keep_is_still_asked_at_synth() -> None:
+def test_callbacks_survive_garbage_collection_before_synth() -> None:
     app = cdk.App()
     build(app)
     collect_garbage()
@@ -62,13 +62,13 @@ def test_what_python_does_not_keep_is_still_asked_at_synth() -> None:
     tags = [{"Key": "Owner", "Value": "Team A"}, {"Key": "aspect", "Value": "a"}]
     found = of_type(Template.from_stack(home).to_json(), CERTIFICATE).values()
     assert [it["Properties"]["Tags"] for it in found] == [tags, tags[1:]]
-    assert_kept_weakly(Template.from_stack(other).to_json())
+    assert_weak_reference(Template.from_stack(other).to_json())
     annotations = Annotations.from_stack(home)
     annotations.has_warning("/Home/Certificate", Match.string_like_regexp("^tag 'Owner'"))
     annotations.has_warning("/Home/Exported", Match.string_like_regexp("^export 'exported'"))
 
 
-def test_what_python_does_not_keep_still_refuses() -> None:
+def test_validation_survives_garbage_collection_before_synth() -> None:
     app = cdk.App()
     build(app)
     cdk.Tags.of(app).add("k;", "v")
@@ -77,7 +77,7 @@ def test_what_python_does_not_keep_still_refuses() -> None:
         app.synth()
 
 
-def test_a_stage_of_the_app_has_certificates_of_its_own() -> None:
+def test_app_stages_have_separate_certificates() -> None:
     app = cdk.App()
     templates = {}
     for name in ("Test", "Prod"):
@@ -87,7 +87,7 @@ def test_a_stage_of_the_app_has_certificates_of_its_own() -> None:
     assert templates["Test"] == templates["Prod"]
 
 
-def test_a_nested_stack_has_a_function_of_its_own_and_hands_the_pem_to_its_parent() -> None:
+def test_nested_stack_has_its_own_function_and_outputs_the_pem() -> None:
     parent = cdk.Stack(cdk.App(), "Parent")
     ClientCertificate(parent, "Certificate")
     nested = cdk.NestedStack(parent, "Nested")
@@ -102,7 +102,7 @@ def test_a_nested_stack_has_a_function_of_its_own_and_hands_the_pem_to_its_paren
     assert outside["Outputs"]["InnerPem"]["Value"] == {"Fn::GetAtt": [nested_id, f"Outputs.{name}"]}
 
 
-def test_certificates_below_other_constructs_share_the_function_of_the_stack() -> None:
+def test_certificates_in_other_constructs_share_the_stacks_function() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     for name in ("Orders", "Users"):
         team = cdk.aws_iam.User(stack, name)
@@ -124,7 +124,7 @@ def certificates_with(context: Json) -> tuple[Json, Json]:
 
 
 def recommended_flags() -> Json:
-    """What cdk init writes into a new app's cdk.json, as aws-cdk-lib ships it."""
+    """Return the flags that cdk init writes into a new app's cdk.json."""
     [package] = Path(cdk.__file__).parent.glob("_jsii/aws-cdk-lib@*.jsii.tgz")
     with tarfile.open(package) as files:
         found = files.extractfile("package/recommended-feature-flags.json")
@@ -142,9 +142,9 @@ def recommended_flags() -> Json:
     ],
     ids=str,
 )
-def test_feature_flags_change_nothing_of_a_certificate(more: Json) -> None:
+def test_feature_flags_do_not_change_the_template(more: Json) -> None:
     plain, _ = certificates_with({})
     flagged, other = certificates_with({**recommended_flags(), **more})
     for type in (CERTIFICATE, "AWS::Lambda::Function", "AWS::IAM::Role", "AWS::Logs::LogGroup"):
         assert of_type(flagged, type) == of_type(plain, type)
-    assert_kept_weakly(other)
+    assert_weak_reference(other)

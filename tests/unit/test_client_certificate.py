@@ -1,4 +1,4 @@
-"""The construct: what it writes into the template, and what it refuses."""
+"""Test the construct's template and its validation."""
 
 import aws_cdk as cdk
 import pytest
@@ -10,11 +10,11 @@ from tests.unit.support import CERTIFICATE, Json, of_type, the_only
 
 @pytest.fixture(scope="module")
 def stack() -> cdk.Stack:
-    """A place for constructs that fail; each test uses an ID of its own."""
+    """Return a stack that the tests share; each uses its own construct IDs."""
     return cdk.Stack(cdk.App(), "Stack")
 
 
-def test_the_resource_has_exactly_the_properties_of_the_contract(ready_made: Json) -> None:
+def test_resource_has_the_documented_properties(ready_made: Json) -> None:
     function, _ = the_only(ready_made, "AWS::Lambda::Function")
     _, certificate = the_only(ready_made, CERTIFICATE)
     assert certificate == {
@@ -30,18 +30,18 @@ def test_the_resource_has_exactly_the_properties_of_the_contract(ready_made: Jso
     }
 
 
-def test_what_is_not_given_is_not_a_property(two_stacks: tuple[Json, Json]) -> None:
+def test_omits_properties_without_a_value(two_stacks: tuple[Json, Json]) -> None:
     many, _ = two_stacks
     for certificate in of_type(many, CERTIFICATE).values():
         assert certificate["Properties"].keys() == {"ServiceToken", "ServiceTimeout"}
 
 
-def test_a_certificate_can_be_retained(two_stacks: tuple[Json, Json]) -> None:
+def test_certificate_can_be_retained(two_stacks: tuple[Json, Json]) -> None:
     _, certificate = the_only(two_stacks[1], CERTIFICATE)
     assert certificate["DeletionPolicy"] == certificate["UpdateReplacePolicy"] == "Retain"
 
 
-def test_attributes_are_read_by_their_names() -> None:
+def test_attributes_resolve_to_get_att() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     certificate = ClientCertificate(stack, "Certificate")
     attributes = {
@@ -57,7 +57,7 @@ def test_attributes_are_read_by_their_names() -> None:
     }
 
 
-def test_tokens_are_checked_at_deploy_and_hide_no_known_fault(stack: cdk.Stack) -> None:
+def test_token_does_not_hide_an_invalid_tag_key(stack: cdk.Stack) -> None:
     ClientCertificate(
         stack, "Tokens", tags={"region": cdk.Aws.REGION, cdk.Fn.import_value("key"): "value"}
     )
@@ -65,7 +65,7 @@ def test_tokens_are_checked_at_deploy_and_hide_no_known_fault(stack: cdk.Stack) 
         ClientCertificate(stack, "Mixed", tags={"aws:x": cdk.Aws.REGION})
 
 
-def test_a_removal_policy_can_be_set_afterwards_and_the_l1_overridden() -> None:
+def test_supports_apply_removal_policy_and_property_overrides() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     certificate = ClientCertificate(stack, "Certificate")
     certificate.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
@@ -89,7 +89,7 @@ def test_a_removal_policy_can_be_set_afterwards_and_the_l1_overridden() -> None:
         ({f"k{n}": "" for n in range(48)}, "too many tags: 48;"),
     ],
 )
-def test_tags_against_the_rules_are_refused_by_the_construct_path(
+def test_refuses_invalid_tags_and_names_the_construct_path(
     stack: cdk.Stack, tags: dict[str, str], message: str
 ) -> None:
     id = f"Refused{len(stack.node.children)}"
@@ -99,6 +99,6 @@ def test_tags_against_the_rules_are_refused_by_the_construct_path(
     assert message in str(error.value)
 
 
-def test_tags_at_the_limits_are_accepted(stack: cdk.Stack) -> None:
+def test_accepts_tags_at_the_limits(stack: cdk.Stack) -> None:
     tags = {f"k{n}": "" for n in range(46)}
     ClientCertificate(stack, "Limits", tags={**tags, "k" * 128: "v" * 256})

@@ -1,7 +1,7 @@
-"""What cdk-nag's packs find in the construct: nothing of AwsSolutions, and the rest is told.
+"""Run cdk-nag's rule packs on the construct and compare the findings with docs/compliance.md.
 
-The acknowledgements stand here and in no construct: there, they would silence the checks of those
-who use it. `docs/compliance.md` tells users what they will see, and is held to it here.
+The acknowledgements are in this file and not in the constructs, where they would suppress the
+findings for users too.
 """
 
 import contextlib
@@ -32,33 +32,33 @@ WILDCARDS = {
     API_GATEWAY + path: reason
     for path, reason in {
         "/clientcertificates/*": "API Gateway chooses the ID, so none is known before the deploy",
-        TAGS: "the same, in the form that tag calls are authorized in",
+        TAGS: "the same, in the form that IAM uses for tag calls",
         "/restapis/*/stages": "to name the stage that keeps a certificate from deletion",
         "/apis/*/stages": "the same, for WebSocket APIs",
     }.items()
 }
-"""Why the policy of the function has these."""
+"""Reasons for the wildcards in the function's policy."""
 
 NETWORK_INTERFACES = {
     "*": "EC2 has no narrower resources for ec2:Describe actions",
     "arn:<AWS::Partition>:ec2:<AWS::Region>:*:*/*": "Lambda refuses a narrower policy",
 }
-"""Why the policy of a function in a VPC has these."""
+"""Reasons for the wildcards that a VPC adds to the policy."""
 
 RUNTIME = "Python 3.14 is not in every Region"
-"""Why the function does not have the newest runtime, which rule L1 asks for."""
+"""Reason why the function does not use the newest runtime, which rule L1 requires."""
 
 BACKEND_OF_THE_TEST = {
-    "APIG2": "HTTP calls are passed on as they are: there is nothing to validate",
+    "APIG2": "the API passes requests on unchanged, so there is nothing to validate",
     "APIG3": "a warning: whether an API needs a firewall is its owner's decision",
-    "APIG4": "an open API is enough to attach a certificate to",
+    "APIG4": "the test needs only a stage to attach the certificate to",
     "COG4": "the same",
 }
-"""Why the API that the test needs, and no user gets, is not what it should be in production."""
+"""Reasons for the findings in the test's own API, which no user deploys."""
 
 
 def everything(app: cdk.App, configure: Callable[[cdk.Stack], None] | None = None) -> cdk.Stack:
-    """A stack with all that the construct can make."""
+    """Return a stack with every resource that the construct can create."""
     stack = cdk.Stack(app, "Everything")
     if configure:
         configure(stack)
@@ -97,16 +97,16 @@ def acknowledge_wildcards(policy: IConstruct, wildcards: dict[str, str]) -> None
 
 
 def violations(app: cdk.App) -> list[Json]:
-    """Synthesize the app and return what AwsSolutions finds: errors and warnings."""
+    """Synthesize the app and return the errors and warnings of AwsSolutions."""
     cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks())
     with contextlib.suppress(RuntimeError):  # an error fails the synthesis
         app.synth()
     report = json.loads((Path(app.outdir) / "validation-report.json").read_text())
-    assert "AwsSolutions" in str(report), "the plug-in ran"
+    assert "AwsSolutions" in str(report), "the plug-in must have run"
     return [it for plugin in report["pluginReports"] for it in plugin["violations"]]
 
 
-def test_aws_solutions_has_nothing_more_to_say(tmp_path: Path) -> None:
+def test_aws_solutions_passes(tmp_path: Path) -> None:
     app = cdk.App(outdir=str(tmp_path))
     stack = everything(app)
     provider = stack.node.find_child(PROVIDER)
@@ -117,7 +117,7 @@ def test_aws_solutions_has_nothing_more_to_say(tmp_path: Path) -> None:
     assert violations(app) == []
 
 
-def test_aws_solutions_has_nothing_more_to_say_with_all_options(tmp_path: Path) -> None:
+def test_aws_solutions_passes_with_all_options(tmp_path: Path) -> None:
     app = cdk.App(outdir=str(tmp_path))
     stack = everything(app, configure_all_options)
     provider = stack.node.find_child(PROVIDER)
@@ -128,8 +128,8 @@ def test_aws_solutions_has_nothing_more_to_say_with_all_options(tmp_path: Path) 
     assert violations(app) == []
 
 
-def test_an_acknowledgement_less_and_aws_solutions_speaks(tmp_path: Path) -> None:
-    # So that the silence above is known to mean something.
+def test_aws_solutions_reports_unacknowledged_findings(tmp_path: Path) -> None:
+    # This proves that the tests above can fail.
     app = cdk.App(outdir=str(tmp_path))
     ClientCertificate(cdk.Stack(app, "Stack"), "Certificate")
     found = {violation["ruleName"] for violation in violations(app)}
@@ -138,7 +138,7 @@ def test_an_acknowledgement_less_and_aws_solutions_speaks(tmp_path: Path) -> Non
 
 
 Rules = dict[str, set[str]]
-"""The packs that a rule is in, by the rule."""
+"""Maps a rule to the packs that contain it."""
 
 
 def found_by_other_packs(stack: cdk.Stack) -> Rules:
@@ -159,7 +159,7 @@ def found_by_other_packs(stack: cdk.Stack) -> Rules:
 
 
 def rows(title: str) -> list[list[str]]:
-    """Return the cells of the table below a title of the page, without its head."""
+    """Return the cells of the table in a section of the page, without its header."""
     page = (ROOT / "docs" / "compliance.md").read_text()
     section = page.partition(f"## {title}\n")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
@@ -170,23 +170,23 @@ def quoted(cell: str) -> set[str]:
     return set(re.findall(r"`(.+?)`", cell))
 
 
-def test_the_other_packs_find_what_the_page_says() -> None:
+def test_other_packs_find_what_the_page_documents() -> None:
     table = rows("The other packs")
-    told = {rule.strip("`"): quoted(packs) for rule, packs, _reason in table}
+    documented = {rule.strip("`"): quoted(packs) for rule, packs, _reason in table}
     assert all(reason for _, _, reason in table)
-    assert found_by_other_packs(everything(cdk.App())) == told
+    assert found_by_other_packs(everything(cdk.App())) == documented
 
 
-def test_options_take_findings_away_as_the_page_says() -> None:
+def test_options_resolve_the_findings_that_the_page_lists() -> None:
     plain = found_by_other_packs(everything(cdk.App()))
-    gone = set().union(*(quoted(gone) for _option, gone, _more in rows("With options")))
-    assert gone < set(plain)
+    resolved = set().union(*(quoted(rules) for _option, rules, _more in rows("With options")))
+    assert resolved < set(plain)
     assert found_by_other_packs(everything(cdk.App(), configure_all_options)) == {
-        rule: packs for rule, packs in plain.items() if rule not in gone
+        rule: packs for rule, packs in plain.items() if rule not in resolved
     }
 
 
-def test_no_construct_silences_a_check() -> None:
+def test_no_construct_suppresses_a_check() -> None:
     sources = [path.read_text() for path in (ROOT / "constructs").rglob("*.py")]
     assert sources
     assert not [source for source in sources if re.search(r"acknowledge|nag\b|suppress", source)]

@@ -1,4 +1,4 @@
-"""Counts, which no machine's speed changes: bytes of the asset, resources and template bytes."""
+"""Check sizes that do not depend on the machine's speed: asset, resources, template, jsii calls."""
 
 import io
 import json
@@ -19,17 +19,17 @@ from tests.unit.support import Json
 
 @pytest.fixture(scope="module")
 def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Lambda asset, assembled as at synth."""
+    """Return the Lambda asset, bundled as at synth."""
     folder = tmp_path_factory.mktemp("asset")
     assert _handler_code._LocalBundling().try_bundle(str(folder))
     return folder
 
 
-def template(made: object, count: int) -> Json:
-    """A stack with so many certificates."""
+def template(create: object, count: int) -> Json:
+    """Return the template of a stack with the given number of certificates."""
     stack = cdk.Stack(cdk.App(), "Certificates")
-    assert callable(made)
-    made(stack, count)
+    assert callable(create)
+    create(stack, count)
     return Template.from_stack(stack).to_json()
 
 
@@ -38,21 +38,21 @@ def test_asset_is_no_larger_than_documented(asset: Path) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(path for path in asset.rglob("*") if path.is_file()):
             archive.write(path, path.relative_to(asset))
-    # Half of it is docstrings and comments, which whoever opens the function in the Lambda console
-    # at 3 a.m. may need. AwsCustomResource's asset has 87 KB.
+    # Half of it is docstrings and comments, which help whoever reads the function in the Lambda
+    # console during an incident. AwsCustomResource's asset has 87 KB.
     document = (Path(__file__).parents[2] / "docs" / "many-accounts.md").read_text()
     [kilobytes] = re.findall(r"an asset of at most (\d+) KB", document)
     assert len(file.getvalue()) <= int(kilobytes) * 1024
 
 
-def test_a_certificate_is_one_resource_and_a_stack_has_one_provider() -> None:
+def test_each_further_certificate_adds_one_resource() -> None:
     one, eleven = template(ours, 1), template(ours, 11)
     assert len(one["Resources"]) == 1 + len(["function", "role", "log group"])
     assert len(eleven["Resources"]) - len(one["Resources"]) == 10
 
 
 def test_further_certificate_takes_few_calls_to_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are most of the time that synthesizing one takes: about 0.2 ms each."""
+    """Calls to Node take most of the synth time, about 0.2 ms each."""
     calls = 0
     send = _NodeProcess.send
 
@@ -73,11 +73,11 @@ def test_further_certificate_takes_few_calls_to_node(monkeypatch: pytest.MonkeyP
     assert (calls_for(11) - calls_for(1)) / 10 <= 15
 
 
-def test_a_further_certificate_takes_less_template_than_an_aws_custom_resource() -> None:
-    def further(made: object) -> float:
+def test_further_certificate_adds_less_template_than_aws_custom_resource() -> None:
+    def bytes_per_certificate(create: object) -> float:
         sizes = [
-            len(json.dumps(template(made, n), separators=(",", ":")).encode()) for n in (1, 11)
+            len(json.dumps(template(create, n), separators=(",", ":")).encode()) for n in (1, 11)
         ]
         return (sizes[1] - sizes[0]) / 10
 
-    assert further(ours) < further(aws_custom_resource)
+    assert bytes_per_certificate(ours) < bytes_per_certificate(aws_custom_resource)

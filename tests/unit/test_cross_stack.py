@@ -1,4 +1,4 @@
-"""The PEM where it is needed: in other stacks, Regions and accounts, in outputs and parameters."""
+"""Use the PEM in other stacks, Regions and accounts, and in exports."""
 
 import json
 from collections.abc import Callable
@@ -22,20 +22,20 @@ OTHER_ACCOUNT = cdk.Environment(account="2" * 12, region="eu-west-1")
 
 
 class Stack(cdk.Stack):
-    """A stack that keeps what it is told in a parameter."""
+    """A stack that can store a string in a parameter."""
 
-    def keep(self, text: str) -> None:
-        ssm.StringParameter(self, "Kept", string_value=text)
+    def store(self, text: str) -> None:
+        ssm.StringParameter(self, "Stored", string_value=text)
 
 
-def kept(template: Json) -> Any:
-    """What the one parameter of a template holds."""
+def stored(template: Json) -> Any:
+    """Return the value of the template's only parameter."""
     return the_only(template, PARAMETER)[1]["Properties"]["Value"]
 
 
 @pytest.fixture(scope="module")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Json]:
-    """One PEM, kept in a variable and used everywhere, as people do; by the names of the stacks."""
+    """Return templates of stacks that all use one PEM, by stack name."""
     app = cdk.App(outdir=str(tmp_path_factory.mktemp("cdk.out")))
     home = Stack(app, "Home", env=HOME)
     certificate = ClientCertificate(home, "Certificate")
@@ -47,11 +47,11 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Json]:
         Stack(app, "OtherAccount", env=OTHER_ACCOUNT),
     ]
     for stack in stacks:
-        stack.keep(pem)
+        stack.store(pem)
     for parent in stacks[:2]:
         nested = cdk.NestedStack(parent, "Nested")
-        ssm.StringParameter(nested, "Kept", string_value=pem)
-    Stack(app, "Id", env=HOME).keep(certificate.client_certificate_id)
+        ssm.StringParameter(nested, "Stored", string_value=pem)
+    Stack(app, "Id", env=HOME).store(certificate.client_certificate_id)
     assembly = app.synth()
     folder = Path(assembly.directory)
     nested_templates = {
@@ -63,7 +63,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Json]:
 
 @pytest.fixture(scope="module")
 def output(templates: dict[str, Json]) -> str:
-    """The name of the one unexported output that holds the PEM."""
+    """Return the name of the only unexported output with the PEM."""
     certificate, _ = the_only(templates["Home"], CERTIFICATE)
     pem = {"Value": {"Fn::GetAtt": [certificate, "PemEncodedCertificate"]}}
     [name] = [name for name, it in templates["Home"]["Outputs"].items() if it == pem]
@@ -71,14 +71,14 @@ def output(templates: dict[str, Json]) -> str:
 
 
 @needs_weak_references
-def test_at_home_it_is_the_attribute(templates: dict[str, Json]) -> None:
+def test_same_stack_uses_the_attribute(templates: dict[str, Json]) -> None:
     certificate, _ = the_only(templates["Home"], CERTIFICATE)
-    assert kept(templates["Home"]) == {"Fn::GetAtt": [certificate, "PemEncodedCertificate"]}
+    assert stored(templates["Home"]) == {"Fn::GetAtt": [certificate, "PemEncodedCertificate"]}
 
 
 @needs_weak_references
-def test_a_neighbour_reads_the_output(templates: dict[str, Json], output: str) -> None:
-    assert kept(templates["Neighbour"]) == {
+def test_other_stack_reads_the_output(templates: dict[str, Json], output: str) -> None:
+    assert stored(templates["Neighbour"]) == {
         "Fn::GetStackOutput": {
             "StackName": "Home",
             "Region": "eu-west-1",
@@ -88,10 +88,8 @@ def test_a_neighbour_reads_the_output(templates: dict[str, Json], output: str) -
 
 
 @needs_weak_references
-def test_another_region_reads_the_output_of_this_one(
-    templates: dict[str, Json], output: str
-) -> None:
-    assert kept(templates["OtherRegion"]) == {
+def test_stack_in_another_region_reads_the_output(templates: dict[str, Json], output: str) -> None:
+    assert stored(templates["OtherRegion"]) == {
         "Fn::GetStackOutput": {
             "StackName": "Home",
             "Region": "eu-west-1",
@@ -101,10 +99,10 @@ def test_another_region_reads_the_output_of_this_one(
 
 
 @needs_weak_references
-def test_another_account_reads_the_output_by_a_role(
+def test_stack_in_another_account_reads_the_output_through_a_role(
     templates: dict[str, Json], output: str
 ) -> None:
-    reference = kept(templates["OtherAccount"])["Fn::GetStackOutput"]
+    reference = stored(templates["OtherAccount"])["Fn::GetStackOutput"]
     [(_, role)] = [
         (id, it)
         for id, it in of_type(templates["Home"], "AWS::IAM::Role").items()
@@ -120,11 +118,11 @@ def test_another_account_reads_the_output_by_a_role(
 
 
 @needs_weak_references
-def test_the_reader_role_escapes_a_permissions_boundary_of_the_app() -> None:
-    """SECURITY.md says so: CDK creates the role after the aspects have run."""
+def test_reader_role_gets_no_permissions_boundary() -> None:
+    """CDK creates this role after aspects have run; SECURITY.md documents that."""
     app = cdk.App()
     home = Stack(app, "Home", env=HOME)
-    Stack(app, "Elsewhere", env=OTHER_ACCOUNT).keep(
+    Stack(app, "Elsewhere", env=OTHER_ACCOUNT).store(
         ClientCertificate(home, "Certificate").pem_encoded_certificate
     )
     boundary = iam.ManagedPolicy.from_managed_policy_name(home, "Boundary", "boundary")
@@ -143,52 +141,52 @@ def test_the_reader_role_escapes_a_permissions_boundary_of_the_app() -> None:
 
 
 @needs_weak_references
-def test_nested_stacks_get_it_too(templates: dict[str, Json], output: str) -> None:
+def test_nested_stacks_receive_the_pem(templates: dict[str, Json], output: str) -> None:
     within = templates["Home/Nested"]
     [parameter] = within["Parameters"]
-    assert kept(within) == {"Ref": parameter}
+    assert stored(within) == {"Ref": parameter}
     _, nested = the_only(templates["Home"], "AWS::CloudFormation::Stack")
-    assert nested["Properties"]["Parameters"] == {parameter: kept(templates["Home"])}
-    elsewhere = kept(templates["Neighbour/Nested"])["Fn::GetStackOutput"]
+    assert nested["Properties"]["Parameters"] == {parameter: stored(templates["Home"])}
+    elsewhere = stored(templates["Neighbour/Nested"])["Fn::GetStackOutput"]
     assert elsewhere["OutputName"] == output
 
 
 @needs_weak_references
-def test_no_pem_is_exported_and_the_id_may_be(templates: dict[str, Json]) -> None:
+def test_only_the_id_is_exported(templates: dict[str, Json]) -> None:
     exports = [it["Value"] for it in templates["Home"]["Outputs"].values() if "Export" in it]
     certificate, _ = the_only(templates["Home"], CERTIFICATE)
     assert exports == [{"Fn::GetAtt": [certificate, "ClientCertificateId"]}]
-    assert "Fn::ImportValue" in kept(templates["Id"])
+    assert "Fn::ImportValue" in stored(templates["Id"])
 
 
 @needs_weak_references
-def test_the_home_is_deployed_first() -> None:
+def test_owning_stack_is_deployed_first() -> None:
     app = cdk.App()
     home, other = Stack(app, "Home"), Stack(app, "Other")
-    other.keep(ClientCertificate(home, "Certificate").pem_encoded_certificate)
+    other.store(ClientCertificate(home, "Certificate").pem_encoded_certificate)
     artifact = app.synth().get_stack_artifact(other.artifact_id)
     assert "Home" in [dependency.id for dependency in artifact.dependencies]
 
 
 @needs_weak_references
-def test_it_crosses_stacks_inside_a_stage_of_the_app() -> None:
+def test_pem_crosses_stacks_in_an_app_stage() -> None:
     stage = cdk.Stage(cdk.App(), "Prod")
     home, other = Stack(stage, "Home"), Stack(stage, "Other")
-    other.keep(ClientCertificate(home, "Certificate").pem_encoded_certificate)
-    reference = kept(Template.from_stack(other).to_json())["Fn::GetStackOutput"]
+    other.store(ClientCertificate(home, "Certificate").pem_encoded_certificate)
+    reference = stored(Template.from_stack(other).to_json())["Fn::GetStackOutput"]
     assert reference["StackName"] == "Prod-Home"
 
 
 @needs_weak_references
-def test_regions_that_are_not_known_are_an_error_that_says_so() -> None:
+def test_cross_region_reference_needs_explicit_regions() -> None:
     app = cdk.App()
     home, other = Stack(app, "Home"), Stack(app, "Other", env=cdk.Environment(region="us-east-1"))
-    other.keep(ClientCertificate(home, "Certificate").pem_encoded_certificate)
+    other.store(ClientCertificate(home, "Certificate").pem_encoded_certificate)
     with pytest.raises(RuntimeError, match="only supported for stacks with an explicit region"):
         app.synth()
 
 
-def test_an_export_name_on_the_pem_is_warned_of_and_on_the_id_it_is_not() -> None:
+def test_warns_about_an_export_name_on_a_pem_only() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     certificate = ClientCertificate(stack, "Certificate")
     looked_up = ClientCertificate.from_client_certificate_id(stack, "LookedUp", "abc123")
@@ -218,7 +216,7 @@ def test_an_export_name_on_the_pem_is_warned_of_and_on_the_id_it_is_not() -> Non
         lambda pem: cdk.Fn.join(",", ["a", cdk.Fn.sub("b ${Pem}", {"Pem": f"c {pem}"})]),
     ],
 )
-def test_an_export_with_a_pem_inside_is_warned_of(value: Callable[[str], str]) -> None:
+def test_warns_about_an_export_that_contains_a_pem(value: Callable[[str], str]) -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     pem = ClientCertificate(stack, "Certificate").pem_encoded_certificate
     cdk.CfnOutput(stack, "Out", value=value(pem), export_name="out")
@@ -235,7 +233,7 @@ def test_an_export_with_a_pem_inside_is_warned_of(value: Callable[[str], str]) -
         lambda pem: cdk.Fn.sub("${Certificate4E7ABB08.ClientCertificateId}"),
     ],
 )
-def test_an_export_without_a_whole_pem_is_not(value: Callable[[str], str]) -> None:
+def test_does_not_warn_about_an_export_without_a_whole_pem(value: Callable[[str], str]) -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     pem = ClientCertificate(stack, "Certificate").pem_encoded_certificate
     cdk.CfnOutput(stack, "Out", value=value(pem), export_name="out")
@@ -244,19 +242,19 @@ def test_an_export_without_a_whole_pem_is_not(value: Callable[[str], str]) -> No
 
 @pytest.fixture
 def out_of_a_nested_stack() -> tuple[cdk.NestedStack, Stack]:
-    """A nested stack, and one beside its parent that uses the PEM of the nested one."""
+    """Return a nested stack and another top-level stack that uses its PEM."""
     app = cdk.App()
     nested = cdk.NestedStack(cdk.Stack(app, "Parent"), "Nested")
     other = Stack(app, "Other")
-    other.keep(ClientCertificate(nested, "Certificate").pem_encoded_certificate)
+    other.store(ClientCertificate(nested, "Certificate").pem_encoded_certificate)
     return nested, other
 
 
 @needs_weak_references
-def test_what_leaves_a_nested_stack_is_exported_and_warned_of(
+def test_warns_about_the_export_of_a_nested_stacks_pem(
     out_of_a_nested_stack: tuple[cdk.NestedStack, Stack],
 ) -> None:
-    # aws-cdk-lib forgets there that the reference is weak.
+    # aws-cdk-lib turns the weak reference into a strong one at a nested stack.
     nested, _ = out_of_a_nested_stack
     parent = nested.nested_stack_parent
     assert parent is not None
@@ -267,7 +265,7 @@ def test_what_leaves_a_nested_stack_is_exported_and_warned_of(
 
 
 @needs_weak_references
-def test_what_the_warning_tells_to_call_helps(
+def test_suggested_call_avoids_the_nested_stacks_export(
     out_of_a_nested_stack: tuple[cdk.NestedStack, Stack],
 ) -> None:
     nested, other = out_of_a_nested_stack
@@ -276,16 +274,16 @@ def test_what_the_warning_tells_to_call_helps(
     assert resource is not None
     cdk.CrossStackReferences.of(resource).produce(cdk.ReferenceStrength.WEAK)
     Annotations.from_stack(parent).has_no_warning("*", Match.string_like_regexp("has a PEM"))
-    assert kept(Template.from_stack(other).to_json())["Fn::GetStackOutput"]
+    assert stored(Template.from_stack(other).to_json())["Fn::GetStackOutput"]
 
 
-def test_an_aws_cdk_lib_without_weak_references_is_an_error_that_says_so(
+def test_reports_an_aws_cdk_lib_without_weak_references(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delattr(cdk.Stack, "consume_reference", raising=False)
     app = cdk.App()
     home, other = Stack(app, "Home"), Stack(app, "Other")
-    other.keep(ClientCertificate(home, "Certificate").pem_encoded_certificate)
+    other.store(ClientCertificate(home, "Certificate").pem_encoded_certificate)
     with pytest.raises(RuntimeError) as error:
         app.synth()
     message = str(error.value)
@@ -294,19 +292,19 @@ def test_an_aws_cdk_lib_without_weak_references_is_an_error_that_says_so(
     assert "use publish_to_parameter" in message
 
 
-def test_nested_stacks_need_no_weak_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nested_stacks_need_no_weak_references(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(cdk.Stack, "consume_reference", raising=False)
     stack = cdk.Stack(cdk.App(), "Stack")
     inner, beside = cdk.NestedStack(stack, "Inner"), cdk.NestedStack(stack, "Beside")
     pem = ClientCertificate(inner, "Certificate").pem_encoded_certificate
-    ssm.StringParameter(beside, "Kept", string_value=pem)
+    ssm.StringParameter(beside, "Stored", string_value=pem)
     cdk.CfnOutput(stack, "Pem", value=pem)
-    assert "Ref" in kept(Template.from_stack(beside).to_json())
+    assert "Ref" in stored(Template.from_stack(beside).to_json())
     template = Template.from_stack(stack).to_json()
     assert not [it for it in template["Outputs"].values() if "Export" in it]
 
 
-def test_a_pem_that_is_known_stays_as_it_is() -> None:
+def test_known_pem_is_returned_unchanged() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     for id, pem in {"Text": "-----BEGIN", "Token": cdk.Fn.import_value("pem")}.items():
         known = ClientCertificate.from_client_certificate_attributes(
@@ -316,11 +314,11 @@ def test_a_pem_that_is_known_stays_as_it_is() -> None:
 
 
 def consumed(build: Callable[[cdk.Stack], IClientCertificate]) -> Any:
-    """What another stack's template holds of the PEM of what `build` makes."""
+    """Return how another stack's template refers to the PEM of the certificate from `build`."""
     app = cdk.App()
     home, other = cdk.Stack(app, "Home"), Stack(app, "Other")
-    other.keep(build(home).pem_encoded_certificate)
-    return kept(Template.from_stack(other).to_json())
+    other.store(build(home).pem_encoded_certificate)
+    return stored(Template.from_stack(other).to_json())
 
 
 def look_up(id: str) -> Callable[[cdk.Stack], IClientCertificate]:
@@ -333,7 +331,7 @@ def adopt(id: str | None) -> Callable[[cdk.Stack], IClientCertificate]:
 
 @needs_weak_references
 @pytest.mark.parametrize("existing", [look_up, adopt])
-def test_another_existing_certificate_changes_the_consuming_template(
+def test_new_certificate_id_changes_the_consuming_template(
     existing: Callable[[str], Callable[[cdk.Stack], IClientCertificate]],
 ) -> None:
     first, again, second = (consumed(existing(id)) for id in ("abc123", "abc123", "def456"))
@@ -344,13 +342,13 @@ def test_another_existing_certificate_changes_the_consuming_template(
 
 
 @needs_weak_references
-def test_adopting_and_no_longer_adopting_change_the_consuming_template() -> None:
+def test_starting_or_ending_adoption_changes_the_consuming_template() -> None:
     assert consumed(adopt("abc123")) != consumed(adopt(None))
     assert consumed(adopt(None)).keys() == {"Fn::GetStackOutput"}
 
 
 @needs_weak_references
-def test_another_native_certificate_changes_the_consuming_template() -> None:
+def test_new_native_certificate_changes_the_consuming_template() -> None:
     def look_up_native(id: str) -> Callable[[cdk.Stack], IClientCertificate]:
         return lambda stack: ClientCertificate.from_client_certificate_id(
             stack, "It", apigateway.CfnClientCertificate(stack, id).attr_client_certificate_id
@@ -361,11 +359,11 @@ def test_another_native_certificate_changes_the_consuming_template() -> None:
     assert first["Fn::Join"][0] == '{"Fn::GetAtt": ["Native", "ClientCertificateId"]}'
 
 
-def test_the_attribute_at_home_and_in_nested_stacks_names_no_existing_certificate() -> None:
+def test_same_stack_and_nested_stacks_use_the_plain_attribute() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     pem = look_up("abc123")(stack).pem_encoded_certificate
     nested = cdk.NestedStack(stack, "Nested")
-    ssm.StringParameter(nested, "Kept", string_value=pem)
+    ssm.StringParameter(nested, "Stored", string_value=pem)
     [parameter] = Template.from_stack(nested).to_json()["Parameters"]
-    assert kept(Template.from_stack(nested).to_json()) == {"Ref": parameter}
+    assert stored(Template.from_stack(nested).to_json()) == {"Ref": parameter}
     assert stack.resolve(pem)["Fn::GetAtt"][1] == "PemEncodedCertificate"

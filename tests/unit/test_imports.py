@@ -1,4 +1,4 @@
-"""Certificates that the stack did not make: looked up by ID or ARN, or known."""
+"""Test certificates from elsewhere: looked up by ID or ARN, or with known attributes."""
 
 from collections.abc import Callable
 
@@ -34,17 +34,17 @@ def european() -> cdk.Stack:
 
 
 def looked_up(stack: cdk.Stack) -> Json:
-    """The properties of the one lookup of a stack, but the token of its service."""
+    """Return the properties of the stack's only lookup, without the ServiceToken."""
     _, found = the_only(Template.from_stack(stack).to_json(), LOOKUP)
     return {key: it for key, it in found["Properties"].items() if key != "ServiceToken"}
 
 
-def test_an_id_is_looked_up_and_nothing_else_is_said(stack: cdk.Stack) -> None:
+def test_lookup_has_only_the_id_as_a_property(stack: cdk.Stack) -> None:
     ClientCertificate.from_client_certificate_id(stack, "Existing", "abc123")
     assert looked_up(stack) == {"ClientCertificateId": "abc123", "ServiceTimeout": "1200"}
 
 
-def test_a_lookup_tells_every_attribute(stack: cdk.Stack) -> None:
+def test_lookup_returns_every_attribute(stack: cdk.Stack) -> None:
     found = ClientCertificate.from_client_certificate_id(stack, "Existing", "abc123")
     [logical_id] = of_type(Template.from_stack(stack).to_json(), LOOKUP)
     assert {name: stack.resolve(getattr(found, name)) for name in ATTRIBUTES} == {
@@ -64,7 +64,7 @@ def test_lookups_and_certificates_share_a_function(stack: cdk.Stack) -> None:
     ] * 3
 
 
-def test_a_native_certificate_is_looked_up_by_its_id(stack: cdk.Stack) -> None:
+def test_looks_up_a_native_certificate(stack: cdk.Stack) -> None:
     native = apigateway.CfnClientCertificate(stack, "Native")
     ClientCertificate.from_client_certificate_id(stack, "Read", native.attr_client_certificate_id)
     assert looked_up(stack)["ClientCertificateId"] == {
@@ -73,7 +73,9 @@ def test_a_native_certificate_is_looked_up_by_its_id(stack: cdk.Stack) -> None:
 
 
 @pytest.mark.parametrize("id", ["", "a/b", ARN, "äbc", "a b", "*"])
-def test_what_cannot_be_an_id_is_refused_with_where_to_find_one(stack: cdk.Stack, id: str) -> None:
+def test_refuses_an_invalid_id_and_names_the_command_that_lists_ids(
+    stack: cdk.Stack, id: str
+) -> None:
     makers: dict[str, Callable[[str], object]] = {
         "Id": lambda name: ClientCertificate.from_client_certificate_id(stack, name, id),
         "Attributes": lambda name: ClientCertificate.from_client_certificate_attributes(
@@ -86,26 +88,26 @@ def test_what_cannot_be_an_id_is_refused_with_where_to_find_one(stack: cdk.Stack
         assert str(error.value).startswith(f"Stack/{name}: {id!r} is not the ID")
 
 
-def test_an_arn_is_looked_up_by_its_id(stack: cdk.Stack) -> None:
+def test_looks_up_the_id_of_an_arn(stack: cdk.Stack) -> None:
     ClientCertificate.from_client_certificate_arn(stack, "Existing", ARN)
     assert looked_up(stack)["ClientCertificateId"] == "abc123"
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
-def test_an_arn_may_be_of_any_partition(european: cdk.Stack, partition: str) -> None:
+def test_accepts_an_arn_of_any_partition(european: cdk.Stack, partition: str) -> None:
     arn = ARN.replace("arn:aws:", f"arn:{partition}:")
     ClientCertificate.from_client_certificate_arn(european, "Existing", arn)
     assert looked_up(european)["ClientCertificateId"] == "abc123"
 
 
-def test_an_arn_may_be_a_token(stack: cdk.Stack) -> None:
+def test_accepts_a_token_as_arn(stack: cdk.Stack) -> None:
     arn = cdk.CfnParameter(stack, "Arn").value_as_string
     ClientCertificate.from_client_certificate_arn(stack, "Existing", arn)
     split = {"Fn::Split": ["/clientcertificates/", {"Ref": "Arn"}]}
     assert looked_up(stack)["ClientCertificateId"] == {"Fn::Select": [1, split]}
 
 
-def test_the_arn_of_a_certificate_of_this_app_can_be_looked_up(stack: cdk.Stack) -> None:
+def test_looks_up_the_arn_of_a_certificate_in_the_app(stack: cdk.Stack) -> None:
     own = ClientCertificate(stack, "Own")
     ClientCertificate.from_client_certificate_arn(stack, "Read", own.client_certificate_arn)
     assert "Fn::Select" in looked_up(stack)["ClientCertificateId"]
@@ -121,17 +123,17 @@ def test_the_arn_of_a_certificate_of_this_app_can_be_looked_up(stack: cdk.Stack)
         "arn:aws:acm:eu-west-1:111111111111:certificate/abc123",
     ],
 )
-def test_what_is_no_arn_of_a_client_certificate_is_refused(stack: cdk.Stack, arn: str) -> None:
+def test_refuses_an_arn_of_another_resource(stack: cdk.Stack, arn: str) -> None:
     with pytest.raises(ValueError, match="is not the ARN of a client certificate: write arn:"):
         ClientCertificate.from_client_certificate_arn(stack, "Existing", arn)
 
 
-def test_an_arn_whose_end_cannot_be_an_id_is_refused(stack: cdk.Stack) -> None:
+def test_refuses_an_arn_with_an_invalid_id(stack: cdk.Stack) -> None:
     with pytest.raises(ValueError, match="Stack/Existing: 'abc123/x' is not the ID"):
         ClientCertificate.from_client_certificate_arn(stack, "Existing", f"{ARN}/x")
 
 
-def test_an_arn_of_another_region_is_refused_where_the_region_is_known(
+def test_refuses_an_arn_of_another_region(
     european: cdk.Stack,
 ) -> None:
     other = ARN.replace("eu-west-1", "us-east-1")
@@ -140,7 +142,7 @@ def test_an_arn_of_another_region_is_refused_where_the_region_is_known(
     assert repr(other) in str(error.value)
 
 
-def test_what_is_known_makes_no_resource(european: cdk.Stack) -> None:
+def test_known_attributes_create_no_resource(european: cdk.Stack) -> None:
     known = ClientCertificate.from_client_certificate_attributes(
         european,
         "Known",
@@ -171,9 +173,7 @@ def test_what_is_known_makes_no_resource(european: cdk.Stack) -> None:
 @pytest.mark.parametrize(
     "attribute", ["pem_encoded_certificate", "created_date", "expiration_date"]
 )
-def test_what_is_not_known_is_an_error_that_says_how_to_know_it(
-    stack: cdk.Stack, attribute: str
-) -> None:
+def test_unknown_attribute_raises_an_error_with_the_fix(stack: cdk.Stack, attribute: str) -> None:
     known = ClientCertificate.from_client_certificate_attributes(
         stack, "Known", client_certificate_id="abc123"
     )
@@ -185,7 +185,7 @@ def test_what_is_not_known_is_an_error_that_says_how_to_know_it(
 
 @pytest.fixture(params=["made", "looked up", "known"])
 def any_certificate(request: pytest.FixtureRequest, stack: cdk.Stack) -> IClientCertificate:
-    """What mypy takes for an IClientCertificate is one at run time too, wherever it comes from."""
+    """Return a certificate from each source; each must satisfy IClientCertificate at run time."""
     match request.param:
         case "made":
             return ClientCertificate(stack, "Certificate")
@@ -197,7 +197,7 @@ def any_certificate(request: pytest.FixtureRequest, stack: cdk.Stack) -> IClient
             )
 
 
-def test_reading_is_granted_on_this_certificate_and_no_other(
+def test_grant_read_covers_this_certificate_only(
     stack: cdk.Stack, any_certificate: IClientCertificate
 ) -> None:
     user = iam.User(stack, "Reader")
@@ -213,10 +213,10 @@ def test_reading_is_granted_on_this_certificate_and_no_other(
     ]
 
 
-def test_every_certificate_has_all_that_the_protocol_names(
+def test_every_certificate_implements_the_interface(
     any_certificate: IClientCertificate,
 ) -> None:
-    # That the types agree is for mypy: it checks what from_…() return, and examples/.
+    # mypy checks the types, in the from_…() methods and in examples/.
     for name in {name for name in vars(IClientCertificate) if not name.startswith("_")}:
         assert hasattr(type(any_certificate), name), name
 
@@ -228,7 +228,9 @@ def test_each_member_is_documented_once() -> None:
     assert not any(getattr(IClientCertificate, name).__doc__ for name in members)
 
 
-def test_it_is_an_l2_resource_too(stack: cdk.Stack, any_certificate: IClientCertificate) -> None:
+def test_interface_extends_the_l2_resource_interface(
+    stack: cdk.Stack, any_certificate: IClientCertificate
+) -> None:
     assert any_certificate.node.path == "Stack/Certificate"
     assert any_certificate.stack.node.path == "Stack"
     assert any_certificate.env.region == stack.region
@@ -236,6 +238,8 @@ def test_it_is_an_l2_resource_too(stack: cdk.Stack, any_certificate: IClientCert
     Template.from_stack(stack)
 
 
-def test_it_is_an_l1_reference_too(stack: cdk.Stack, any_certificate: IClientCertificate) -> None:
+def test_interface_extends_the_l1_reference_interface(
+    stack: cdk.Stack, any_certificate: IClientCertificate
+) -> None:
     reference = any_certificate.client_certificate_ref
     assert reference.client_certificate_id == any_certificate.client_certificate_id

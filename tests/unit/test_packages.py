@@ -1,4 +1,4 @@
-"""`tools/packages.py` hands pip's settings to uv, which does not read them."""
+"""Test that `tools/packages.py` passes pip's settings to uv, which does not read them."""
 
 from tools.packages import uv_settings
 
@@ -9,7 +9,7 @@ def settings_for(pip_settings: str) -> dict[str, str]:
     return dict(uv_settings(pip_settings).items() - DEFAULTS.items())
 
 
-def test_one_index_of_a_company() -> None:
+def test_passes_on_an_index_and_its_ca() -> None:
     assert settings_for(
         "global.index-url='https://user@pypi.example.com/simple'\nglobal.cert='/etc/ca.pem'"
     ) == {
@@ -18,7 +18,7 @@ def test_one_index_of_a_company() -> None:
     }
 
 
-def test_several_values_of_one_setting() -> None:
+def test_passes_on_several_values_of_a_setting() -> None:
     assert settings_for(
         "global.extra-index-url='https://a.example.com\\nhttps://b.example.com'\n"
         "global.find-links='/wheels /more'"
@@ -28,7 +28,7 @@ def test_several_values_of_one_setting() -> None:
     }
 
 
-def test_environment_wins_over_files_whatever_the_order() -> None:
+def test_environment_variable_overrides_a_file() -> None:
     index = ":env:.index-url='https://b.example.com'\nglobal.index-url='https://a.example.com'"
     assert settings_for(index) == {"UV_DEFAULT_INDEX": "https://b.example.com"}
 

@@ -1,4 +1,4 @@
-"""`publish_to_parameter`: the parameter outlives the certificate whose PEM it holds."""
+"""Test `publish_to_parameter`, whose parameter stays when the certificate is replaced."""
 
 import aws_cdk as cdk
 import pytest
@@ -25,7 +25,7 @@ def parameters(stack: cdk.Stack) -> dict[str, Json]:
     return of_type(Template.from_stack(stack).to_json(), PARAMETER)
 
 
-def test_the_parameter_holds_the_pem(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+def test_parameter_contains_the_pem(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     certificate.publish_to_parameter(NAME)
     template = Template.from_stack(stack).to_json()
     _, parameter = the_only(template, PARAMETER)
@@ -37,7 +37,7 @@ def test_the_parameter_holds_the_pem(stack: cdk.Stack, certificate: ClientCertif
     }
 
 
-def test_a_backend_is_granted_reading_it(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+def test_parameter_can_grant_read_access(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     parameter = certificate.publish_to_parameter(NAME)
     parameter.grant_read(cdk.aws_iam.User(stack, "User"))
     template = Template.from_stack(stack).to_json()
@@ -46,7 +46,7 @@ def test_a_backend_is_granted_reading_it(stack: cdk.Stack, certificate: ClientCe
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_another_certificate_keeps_the_logical_id(nested: bool) -> None:
+def test_replacement_keeps_the_parameters_logical_id(nested: bool) -> None:
     logical_ids: set[str] = set()
     for id in ("Certificate", "Renewed"):
         stack = cdk.Stack(cdk.App(), "Stack")
@@ -56,14 +56,14 @@ def test_another_certificate_keeps_the_logical_id(nested: bool) -> None:
     assert len(logical_ids) == 1
 
 
-def test_each_name_is_a_parameter(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+def test_each_name_creates_a_parameter(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     names = ["/a/b", "/a--b", "a", "/a"]
     for name in names:
         certificate.publish_to_parameter(name)
     assert [it["Properties"]["Name"] for it in parameters(stack).values()] == names
 
 
-def test_the_same_name_twice_is_the_same_parameter(
+def test_same_name_returns_the_same_parameter(
     stack: cdk.Stack, certificate: ClientCertificate
 ) -> None:
     first = certificate.publish_to_parameter(NAME)
@@ -85,7 +85,7 @@ def test_two_certificates_cannot_share_a_name(
     )
 
 
-def test_a_name_may_hold_tokens(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+def test_name_can_contain_tokens(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     name = f"/{cdk.Aws.STACK_NAME}/pem"
     certificate.publish_to_parameter(name)
     certificate.publish_to_parameter(f"/{cdk.Aws.STACK_NAME}/pem")
@@ -95,18 +95,18 @@ def test_a_name_may_hold_tokens(stack: cdk.Stack, certificate: ClientCertificate
     ]
 
 
-def test_a_name_that_may_or_may_not_start_with_a_slash_is_refused(
+def test_refuses_a_name_that_starts_with_a_token(
     stack: cdk.Stack, certificate: ClientCertificate
 ) -> None:
     name = cdk.CfnParameter(stack, "Name").value_as_string
     with pytest.raises(ValueError, match="starts with a token") as error:
         certificate.publish_to_parameter(name)
     assert str(error.value).startswith("Stack/Certificate: parameter name '${Token[")
-    certificate.publish_to_parameter(f"/{name}")  # the remedy of the message
+    certificate.publish_to_parameter(f"/{name}")  # the fix that the message suggests
     assert len(parameters(stack)) == 1
 
 
-def test_a_looked_up_certificate_is_published_too(stack: cdk.Stack) -> None:
+def test_publishes_a_looked_up_certificate(stack: cdk.Stack) -> None:
     existing = ClientCertificate.from_client_certificate_id(stack, "Existing", "abc123")
     existing.publish_to_parameter(NAME)
     [parameter] = parameters(stack).values()

@@ -1,4 +1,4 @@
-"""The function, its role and its log group."""
+"""Test the function, its role and its log group."""
 
 from itertools import pairwise
 from typing import Any
@@ -11,24 +11,24 @@ ROLE = "AWS::IAM::Role"
 
 
 def api_gateway(path: str, region: Any) -> Json:
-    """The ARN of an API Gateway path, as CDK writes it."""
+    """Return the ARN of an API Gateway path as CDK renders it."""
     parts = ["arn:", {"Ref": "AWS::Partition"}, ":apigateway:", region, f"::{path}"]
     return {"Fn::Join": ["", joined(parts)]}
 
 
 def joined(parts: list[Any]) -> list[Any]:
-    """The parts with adjoining texts made one."""
-    done: list[Any] = []
+    """Concatenate adjacent strings, as CDK does in Fn::Join."""
+    result: list[Any] = []
     for part in parts:
-        if done and isinstance(part, str) and isinstance(done[-1], str):
-            done[-1] += part
+        if result and isinstance(part, str) and isinstance(result[-1], str):
+            result[-1] += part
         else:
-            done.append(part)
-    return done
+            result.append(part)
+    return result
 
 
 def policy(log_group: str, region: Any) -> list[Json]:
-    """The whole of what the function may do."""
+    """Return the statements of the function's policy."""
     partition = {"Ref": "AWS::Partition"}
     tags = ["arn:", partition, ":apigateway:", region, "::/tags/arn%3A", partition]
     tags += ["%3Aapigateway%3A", region, "%3A%3A%2Fclientcertificates%2F*"]
@@ -66,7 +66,7 @@ def policy(log_group: str, region: Any) -> list[Json]:
     ]
 
 
-def test_the_role_may_do_this_and_nothing_else(ready_made: Json) -> None:
+def test_role_has_exactly_these_permissions(ready_made: Json) -> None:
     log_group, _ = the_only(ready_made, LOG_GROUP)
     _, role = the_only(ready_made, ROLE)
     properties = {**role["Properties"]}
@@ -96,7 +96,7 @@ def test_the_role_may_do_this_and_nothing_else(ready_made: Json) -> None:
     assert not of_type(ready_made, "AWS::IAM::ManagedPolicy")
 
 
-def test_a_known_region_stands_in_the_policy_and_the_partition_stays_a_token(
+def test_policy_contains_a_known_region(
     two_stacks: tuple[Json, Json],
 ) -> None:
     china = two_stacks[1]
@@ -106,7 +106,7 @@ def test_a_known_region_stands_in_the_policy_and_the_partition_stays_a_token(
     assert inline["PolicyDocument"]["Statement"] == policy(log_group, "cn-north-1")
 
 
-def test_the_function(ready_made: Json) -> None:
+def test_function_has_the_default_settings(ready_made: Json) -> None:
     role, _ = the_only(ready_made, ROLE)
     log_group, _ = the_only(ready_made, LOG_GROUP)
     _, function = the_only(ready_made, FUNCTION)
@@ -124,7 +124,7 @@ def test_the_function(ready_made: Json) -> None:
     }
 
 
-def test_the_log_group_has_no_name_of_its_own_and_goes_with_the_stack(ready_made: Json) -> None:
+def test_log_group_is_unnamed_and_deleted_with_the_stack(ready_made: Json) -> None:
     _, log_group = the_only(ready_made, LOG_GROUP)
     assert log_group == {
         "Type": LOG_GROUP,
@@ -134,16 +134,16 @@ def test_the_log_group_has_no_name_of_its_own_and_goes_with_the_stack(ready_made
     }
 
 
-def test_a_destroy_takes_certificate_function_role_and_log_group_in_this_order(
+def test_references_order_the_deletion(
     ready_made: Json,
 ) -> None:
-    # CloudFormation deletes a resource before those that it refers to.
+    # CloudFormation deletes a resource before the resources that it refers to.
     chain = [the_only(ready_made, type) for type in (CERTIFICATE, FUNCTION, ROLE, LOG_GROUP)]
     for (_, earlier), (later, _) in pairwise(chain):
         assert later in references(earlier)
 
 
-def test_certificates_of_a_stack_share_a_function_and_stacks_do_not(
+def test_each_stack_has_one_function(
     two_stacks: tuple[Json, Json],
 ) -> None:
     many, china = two_stacks
@@ -155,6 +155,6 @@ def test_certificates_of_a_stack_share_a_function_and_stacks_do_not(
     assert len(of_type(china, FUNCTION)) == len(of_type(china, ROLE)) == 1
 
 
-def test_nothing_else_is_in_a_stack(ready_made: Json) -> None:
+def test_stack_contains_only_these_resources(ready_made: Json) -> None:
     types = sorted(resource["Type"] for resource in ready_made["Resources"].values())
     assert types == [ROLE, FUNCTION, LOG_GROUP, CERTIFICATE]

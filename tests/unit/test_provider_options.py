@@ -1,4 +1,4 @@
-"""`ClientCertificateProvider.configure`: each option, and what else can change the function."""
+"""Test `ClientCertificateProvider.configure`, and other ways to change the function."""
 
 import inspect
 import re
@@ -53,29 +53,29 @@ def synthesize(stack: cdk.Stack) -> Json:
 
 
 def function_of(template: Json) -> Json:
-    """Return the properties of the one function."""
+    """Return the properties of the only function."""
     _, function = the_only(template, FUNCTION)
     properties: Json = function["Properties"]
     return properties
 
 
 def own_statements(stack: cdk.Stack) -> list[Json]:
-    """Return what a function with its own role may do, but for its log group."""
+    """Return the statements of the default role, without the one for its log group."""
     _, role = the_only(synthesize(stack), ROLE)
     [inline] = role["Properties"]["Policies"]
     statements: list[Json] = inline["PolicyDocument"]["Statement"]
     return statements[:-1]
 
 
-# The call
+# Calling configure
 
 
-def test_without_options_the_template_is_the_same(stack: cdk.Stack) -> None:
+def test_configure_without_options_changes_nothing(stack: cdk.Stack) -> None:
     ClientCertificateProvider.configure(stack)
     assert synthesize(stack) == synthesize(cdk.Stack(cdk.App(), "Stack"))
 
 
-def test_runtime_architecture_and_memory(stack: cdk.Stack) -> None:
+def test_sets_runtime_architecture_and_memory(stack: cdk.Stack) -> None:
     ClientCertificateProvider.configure(
         stack,
         runtime=lambda_.Runtime.PYTHON_3_12,
@@ -111,7 +111,7 @@ def test_configures_the_stack_of_a_construct(stack: cdk.Stack) -> None:
     ],
     ids=["certificate", "look-up", "call"],
 )
-def test_refuses_a_call_that_comes_too_late(
+def test_refuses_to_configure_an_existing_function(
     stack: cdk.Stack, earlier: Callable[[cdk.Stack], object]
 ) -> None:
     earlier(stack)
@@ -126,7 +126,7 @@ def test_refuses_an_app(app: cdk.App) -> None:
         ClientCertificateProvider.configure(app)
 
 
-def test_a_nested_stack_has_options_of_its_own(stack: cdk.Stack) -> None:
+def test_nested_stack_has_its_own_options(stack: cdk.Stack) -> None:
     nested = cdk.NestedStack(stack, "Nested")
     ClientCertificateProvider.configure(nested, memory_size=512)
     ClientCertificate(nested, "Certificate")
@@ -135,7 +135,7 @@ def test_a_nested_stack_has_options_of_its_own(stack: cdk.Stack) -> None:
     assert function_of(inner)["MemorySize"] == 512
 
 
-def test_stages_have_options_of_their_own(app: cdk.App) -> None:
+def test_app_stages_have_their_own_options(app: cdk.App) -> None:
     sizes = {}
     for name, memory_size in {"Test": 128, "Prod": 512}.items():
         stack = cdk.Stack(cdk.Stage(app, name), "Stack")
@@ -181,14 +181,14 @@ print([function["Properties"]["Runtime"] for function in functions.values()])
 
 
 @pytest.mark.parametrize("name", ["python3.11", "python3.20"])
-def test_takes_a_runtime_that_this_version_of_cdk_does_not_know(name: str) -> None:
-    """In a process of its own: CDK keeps each runtime that it meets, and cdk-nag the newest."""
+def test_accepts_a_runtime_unknown_to_this_cdk_version(name: str) -> None:
+    """Run in a separate process: CDK and cdk-nag keep each runtime that they meet."""
     command = [sys.executable, "-c", CONFIGURE, name]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"['{name}']"
 
 
-def test_the_oldest_python_is_the_required_one() -> None:
+def test_oldest_runtime_matches_requires_python() -> None:
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert required == f">={'.'.join(map(str, _OLDEST_PYTHON))}"
 
@@ -196,7 +196,7 @@ def test_the_oldest_python_is_the_required_one() -> None:
 # Logs
 
 
-def test_log_retention(stack: cdk.Stack) -> None:
+def test_sets_log_retention(stack: cdk.Stack) -> None:
     ClientCertificateProvider.configure(stack, log_retention=logs.RetentionDays.ONE_YEAR)
     template = synthesize(stack)
     _, log_group = the_only(template, LOG_GROUP)
@@ -213,7 +213,7 @@ def test_refuses_retention_of_an_existing_log_group(stack: cdk.Stack) -> None:
     assert "log_retention ONE_YEAR would not change log group 'Stack/LogGroup'" in str(error.value)
 
 
-def test_an_existing_log_group_is_the_only_one_the_role_may_write_to(stack: cdk.Stack) -> None:
+def test_role_can_write_only_to_the_given_log_group(stack: cdk.Stack) -> None:
     log_group = logs.LogGroup(stack, "LogGroup", encryption_key=kms.Key(stack, "Key"))
     ClientCertificateProvider.configure(stack, log_group=log_group)
     template = synthesize(stack)
@@ -226,11 +226,11 @@ def test_an_existing_log_group_is_the_only_one_the_role_may_write_to(stack: cdk.
         "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "Resource": {"Fn::GetAtt": [id, "Arn"]},
     }
-    # The key is CloudWatch Logs' to use: no statement for it.
+    # CloudWatch Logs uses the key, not the function, so the role needs no KMS permission.
     assert not [action for action in actions(template) if action.startswith("kms:")]
 
 
-def test_an_imported_log_group(stack: cdk.Stack) -> None:
+def test_uses_an_imported_log_group(stack: cdk.Stack) -> None:
     log_group = logs.LogGroup.from_log_group_name(stack, "LogGroup", "/central/functions")
     ClientCertificateProvider.configure(stack, log_group=log_group)
     template = synthesize(stack)
@@ -245,12 +245,12 @@ def actions(template: Json) -> set[str]:
         for role in of_type(template, ROLE).values()
         for policy in role["Properties"].get("Policies", [])
     ] + [policy["Properties"]["PolicyDocument"] for policy in of_type(template, POLICY).values()]
-    named: set[str] = set()
+    found: set[str] = set()
     for document in documents:
         for statement in document["Statement"]:
-            given = statement["Action"]
-            named.update([given] if isinstance(given, str) else given)
-    return named
+            action = statement["Action"]
+            found.update([action] if isinstance(action, str) else action)
+    return found
 
 
 # Role
@@ -269,7 +269,7 @@ def role_of_another_stack(stack: cdk.Stack) -> iam.IRole:
 
 
 @pytest.mark.parametrize("create", [role_of_the_stack, imported_role, role_of_another_stack])
-def test_attaches_the_permissions_to_a_role_that_can_change(
+def test_attaches_a_policy_to_a_mutable_role(
     stack: cdk.Stack, create: Callable[[cdk.Stack], iam.IRole]
 ) -> None:
     role = create(stack)
@@ -282,14 +282,14 @@ def test_attaches_the_permissions_to_a_role_that_can_change(
     assert statements == own_statements(cdk.Stack(cdk.App(), "Plain"))
     log_group, _ = the_only(template, LOG_GROUP)
     assert to_log["Resource"] == {"Fn::GetAtt": [log_group, "Arn"]}
-    # Created before the function, and deleted after it.
+    # The policy is created before the function and deleted after it.
     _, function = the_only(template, FUNCTION)
     assert id in function["DependsOn"]
     assert len(of_type(template, ROLE)) == (create is role_of_the_stack)
 
 
-def test_stacks_may_share_a_role(app: cdk.App) -> None:
-    """A policy's name is unique in its role, and CloudFormation would overwrite another's."""
+def test_stacks_can_share_a_role(app: cdk.App) -> None:
+    """Policy names must differ, or CloudFormation would overwrite another stack's policy."""
     stacks = [cdk.Stack(app, id) for id in ("First", "Second")]
     for stack in stacks:
         ClientCertificateProvider.configure(stack, role=imported_role(stack))
@@ -309,7 +309,7 @@ def test_stacks_may_share_a_role(app: cdk.App) -> None:
     ],
     ids=["imported", "without policy updates"],
 )
-def test_leaves_an_immutable_role_as_it_is(
+def test_does_not_change_an_immutable_role(
     stack: cdk.Stack, create: Callable[[cdk.Stack], iam.IRole]
 ) -> None:
     role = create(stack)
@@ -323,7 +323,7 @@ def test_leaves_an_immutable_role_as_it_is(
 # VPC
 
 
-def test_a_vpc_adds_what_lambda_needs_and_keeps_it_from_the_code(stack: cdk.Stack) -> None:
+def test_vpc_grants_network_permissions_to_lambda_but_not_the_code(stack: cdk.Stack) -> None:
     ClientCertificateProvider.configure(
         stack,
         vpc=existing_vpc(stack),
@@ -362,7 +362,7 @@ def test_a_vpc_adds_what_lambda_needs_and_keeps_it_from_the_code(stack: cdk.Stac
     assert id in function["DependsOn"]
 
 
-def test_a_vpc_denies_nothing_to_a_role_that_others_may_share(stack: cdk.Stack) -> None:
+def test_vpc_adds_no_deny_statement_to_a_given_role(stack: cdk.Stack) -> None:
     ClientCertificateProvider.configure(
         stack, role=role_of_the_stack(stack), vpc=existing_vpc(stack)
     )
@@ -374,7 +374,7 @@ def test_a_vpc_denies_nothing_to_a_role_that_others_may_share(stack: cdk.Stack) 
     assert "ec2:CreateNetworkInterface" in actions(template)
 
 
-def test_the_vpc_outlives_the_function(stack: cdk.Stack) -> None:
+def test_vpc_is_deleted_after_the_function(stack: cdk.Stack) -> None:
     vpc = ec2.Vpc(stack, "Vpc", max_azs=1)
     vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
     group = ec2.SecurityGroup(stack, "Group", vpc=vpc, allow_all_outbound=False)
@@ -439,7 +439,7 @@ def test_the_permissions_boundary_of_a_stack_reaches_the_role(app: cdk.App) -> N
     assert role["Properties"]["PermissionsBoundary"] == BOUNDARY
 
 
-def test_a_role_keeps_its_permissions_boundary(stack: cdk.Stack) -> None:
+def test_role_keeps_its_permissions_boundary(stack: cdk.Stack) -> None:
     boundary = iam.ManagedPolicy.from_managed_policy_arn(stack, "Boundary", BOUNDARY)
     role = iam.Role(
         stack,
@@ -456,7 +456,7 @@ def test_a_role_keeps_its_permissions_boundary(stack: cdk.Stack) -> None:
 
 @jsii.implements(cdk.IAspect)
 class SetMemoryAndRetention:
-    """As a company's guard rails do."""
+    """An aspect such as a company applies to all its stacks."""
 
     def visit(self, node: IConstruct) -> None:
         if isinstance(node, lambda_.CfnFunction):
@@ -500,7 +500,7 @@ class Injector:
 
 
 def injector(construct: Any, **properties: Any) -> Any:
-    """Return an injector, untyped: jsii passes the context in another way than it declares."""
+    """Return an injector typed as Any: jsii's protocol names the parameter differently."""
     return Injector(construct, **properties)
 
 
@@ -519,7 +519,7 @@ def test_injects_properties_of_function_log_group_and_role(app: cdk.App, stack: 
     assert role["Properties"]["PermissionsBoundary"] == BOUNDARY
 
 
-def test_an_injected_vpc_brings_its_permissions(app: cdk.App, stack: cdk.Stack) -> None:
+def test_injected_vpc_grants_its_permissions(app: cdk.App, stack: cdk.Stack) -> None:
     cdk.PropertyInjectors.of(app).add(injector(lambda_.Function, vpc=existing_vpc(stack)))
     ClientCertificate(stack, "Certificate")
     Template.from_stack(stack).has_resource_properties(
@@ -538,16 +538,16 @@ def test_an_injected_vpc_brings_its_permissions(app: cdk.App, stack: cdk.Stack) 
     )
 
 
-# What the pages say
+# Documentation
 
 
-def test_the_page_has_every_option() -> None:
+def test_page_documents_every_option() -> None:
     options = inspect.signature(ClientCertificateProvider.configure).parameters
     page = (ROOT / "docs" / "provider.md").read_text()
     assert re.findall(r"^\| `(\w+)` \|", page, re.M) == [it for it in options if it != "scope"]
 
 
-def test_security_md_has_every_permission_that_a_vpc_adds(stack: cdk.Stack) -> None:
+def test_security_page_lists_every_permission_for_a_vpc(stack: cdk.Stack) -> None:
     ClientCertificateProvider.configure(stack, vpc=existing_vpc(stack))
     _, policy = the_only(synthesize(stack), POLICY)
     page = (ROOT / "SECURITY.md").read_text()
@@ -560,7 +560,7 @@ def test_security_md_has_every_permission_that_a_vpc_adds(stack: cdk.Stack) -> N
 
 
 def readable(resource: Any) -> str:
-    """Return an ARN of a template with names in place of pseudo parameters."""
+    """Return a template's ARN with names instead of pseudo parameters."""
     if isinstance(resource, str):
         return resource
     _, parts = resource["Fn::Join"]

@@ -1,4 +1,4 @@
-"""The ready-made stack: its outputs, and the text form of tags."""
+"""Test the ready-made stack: outputs, generations and tags in text form."""
 
 import aws_cdk as cdk
 import pytest
@@ -9,7 +9,7 @@ from cdk_apigateway_client_certificate.stack import parse_tags
 from tests.unit.support import CERTIFICATE, Json, the_only
 
 
-def test_the_outputs_are_these_and_none_is_exported(ready_made: Json) -> None:
+def test_outputs_are_not_exported(ready_made: Json) -> None:
     certificate, _ = the_only(ready_made, CERTIFICATE)
     assert ready_made["Outputs"] == {
         name: {"Value": {"Fn::GetAtt": [certificate, name]}}
@@ -23,17 +23,17 @@ def template(generation: int | str | None) -> Json:
     return found
 
 
-def test_another_generation_is_another_certificate_with_the_same_outputs() -> None:
+def test_generation_changes_the_certificate_and_keeps_the_outputs() -> None:
     templates = [template(generation) for generation in (None, 1, "2", "2026-11")]
     assert len({the_only(it, CERTIFICATE)[0] for it in templates}) == 4
     assert len({tuple(it["Outputs"]) for it in templates}) == 1
 
 
-def test_no_generation_keeps_the_logical_id_of_the_first_release() -> None:
+def test_default_keeps_the_logical_id_of_the_first_release() -> None:
     assert the_only(template(None), CERTIFICATE)[0] == "ClientCertificateF2C90FA6"
 
 
-def test_a_generation_is_the_same_as_number_and_as_text() -> None:
+def test_generation_can_be_a_number_or_a_string() -> None:
     assert template(2) == template("2")
 
 
@@ -50,7 +50,7 @@ def test_a_generation_is_the_same_as_number_and_as_text() -> None:
         ("team:x/y@z=Team A", {"team:x/y@z": "Team A"}),
     ],
 )
-def test_tags_are_read(text: str, tags: dict[str, str]) -> None:
+def test_parses_tags(text: str, tags: dict[str, str]) -> None:
     assert parse_tags(text) == tags
 
 
@@ -69,7 +69,7 @@ def test_tags_are_read(text: str, tags: dict[str, str]) -> None:
         ({"a": "1"}, "it is not a text"),
     ],
 )
-def test_unreadable_tags_are_an_error_that_names_them(text: object, problem: str) -> None:
+def test_refuses_unreadable_tags(text: object, problem: str) -> None:
     with pytest.raises(ValueError, match="cannot read the tags") as error:
         parse_tags(text)
     assert str(error.value) == (

@@ -1,4 +1,4 @@
-"""Stages that present a certificate, however they are told to."""
+"""Attach certificates to stages of every kind."""
 
 from typing import Any
 
@@ -35,47 +35,45 @@ def l1_stage(stack: cdk.Stack, **properties: Any) -> apigateway.CfnStage:
 
 
 def presented(stack: cdk.Stack) -> Any:
-    """What the one stage of the template presents."""
+    """Return the client certificate ID of the template's only stage."""
     _, stage = the_only(Template.from_stack(stack).to_json(), STAGE)
     return stage["Properties"]["ClientCertificateId"]
 
 
 def id_of(stack: cdk.Stack) -> Json:
-    """The reference to the one certificate: with it, CloudFormation knows the order too."""
+    """Return a reference to the only certificate, which also makes the stage depend on it."""
     certificate, _ = the_only(Template.from_stack(stack).to_json(), CERTIFICATE)
     return {"Fn::GetAtt": [certificate, "ClientCertificateId"]}
 
 
-def test_a_deployment_stage_presents_it(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+def test_attaches_to_a_deployment_stage(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     certificate.attach_to(rest_api(stack).deployment_stage)
     assert presented(stack) == id_of(stack)
 
 
-def test_a_stage_of_its_own_presents_it(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+def test_attaches_to_a_separate_stage(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     deployment = apigateway.Deployment(stack, "Deployment", api=rest_api(stack, deploy=False))
     certificate.attach_to(apigateway.Stage(stack, "Stage", deployment=deployment))
     assert presented(stack) == id_of(stack)
 
 
-def test_an_l1_stage_presents_it(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+def test_attaches_to_an_l1_stage(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     certificate.attach_to(l1_stage(stack))
     assert presented(stack) == id_of(stack)
 
 
-def test_stage_options_take_its_id(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+def test_stage_options_accept_the_id(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     options = apigateway.StageOptions(client_certificate_id=certificate.client_certificate_id)
     rest_api(stack, deploy_options=options)
     assert presented(stack) == id_of(stack)
 
 
-def test_an_l1_stage_takes_the_certificate_itself(
-    stack: cdk.Stack, certificate: ClientCertificate
-) -> None:
+def test_l1_stage_accepts_the_construct(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     l1_stage(stack, client_certificate_id=certificate)
     assert presented(stack) == id_of(stack)
 
 
-def test_an_l1_stage_takes_an_imported_certificate_itself(stack: cdk.Stack) -> None:
+def test_l1_stage_accepts_an_imported_certificate(stack: cdk.Stack) -> None:
     known = ClientCertificate.from_client_certificate_attributes(
         stack, "Known", client_certificate_id="abc123"
     )
@@ -83,28 +81,27 @@ def test_an_l1_stage_takes_an_imported_certificate_itself(stack: cdk.Stack) -> N
     assert presented(stack) == "abc123"
 
 
-def test_what_is_looked_up_can_be_attached(stack: cdk.Stack) -> None:
+def test_attaches_a_looked_up_certificate(stack: cdk.Stack) -> None:
     found: IClientCertificate = ClientCertificate.from_client_certificate_id(
         stack, "LookedUp", "abc123"
     )
     found.attach_to(l1_stage(stack))
-    # Through the lookup: so a deploy fails, and says why, before the stage is touched.
+    # A reference to the lookup: if the certificate is missing, the deploy fails before it changes
+    # the stage.
     lookup, _ = the_only(Template.from_stack(stack).to_json(), f"{CERTIFICATE}Lookup")
     assert presented(stack) == {"Fn::GetAtt": [lookup, "ClientCertificateId"]}
 
 
-def test_a_stage_in_another_stack_presents_it() -> None:
+def test_attaches_to_a_stage_in_another_stack() -> None:
     app = cdk.App()
     certificate = ClientCertificate(cdk.Stack(app, "Home"), "Certificate")
     other = cdk.Stack(app, "Other")
     certificate.attach_to(l1_stage(other))
-    # Strongly: CloudFormation then refuses to take away what the stage still presents.
+    # A strong reference: CloudFormation refuses to delete a certificate that the stage presents.
     assert "Fn::ImportValue" in presented(other)
 
 
-def test_one_certificate_serves_many_stages(
-    stack: cdk.Stack, certificate: ClientCertificate
-) -> None:
+def test_attaches_to_several_stages(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     for name in ("One", "Two"):
         certificate.attach_to(apigateway.CfnStage(stack, name, rest_api_id="abc", stage_name=name))
     template = Template.from_stack(stack)
@@ -112,7 +109,7 @@ def test_one_certificate_serves_many_stages(
     template.resource_count_is(STAGE, 2)
 
 
-def test_attaching_twice_is_as_once(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+def test_attaching_twice_has_no_effect(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     stage = rest_api(stack).deployment_stage
     certificate.attach_to(stage)
     certificate.attach_to(stage)
@@ -122,14 +119,14 @@ def test_attaching_twice_is_as_once(stack: cdk.Stack, certificate: ClientCertifi
     assert presented(stack) == id_of(stack)
 
 
-def test_a_stage_that_was_given_it_otherwise_can_be_attached_to(
+def test_attaching_to_a_stage_that_already_presents_it_has_no_effect(
     stack: cdk.Stack, certificate: ClientCertificate
 ) -> None:
     certificate.attach_to(l1_stage(stack, client_certificate_id=certificate))
     assert presented(stack) == id_of(stack)
 
 
-def test_a_second_certificate_is_refused_by_both_paths(
+def test_refuses_a_second_certificate_and_names_both(
     stack: cdk.Stack, certificate: ClientCertificate
 ) -> None:
     stage = l1_stage(stack)
@@ -140,7 +137,7 @@ def test_a_second_certificate_is_refused_by_both_paths(
     assert str(error.value).endswith("already, and a stage presents one: remove either")
 
 
-def test_a_certificate_that_was_written_down_is_not_overwritten(
+def test_refuses_to_overwrite_a_literal_certificate_id(
     stack: cdk.Stack, certificate: ClientCertificate
 ) -> None:
     with pytest.raises(ValueError, match="presents client certificate 'abc123' already"):
@@ -166,7 +163,7 @@ def imported_web_socket_stage(stack: cdk.Stack) -> apigatewayv2.IWebSocketStage:
 
 
 @pytest.mark.parametrize("imported", [imported_rest_stage, imported_web_socket_stage])
-def test_an_imported_stage_is_refused(
+def test_refuses_an_imported_stage(
     stack: cdk.Stack, certificate: ClientCertificate, imported: Any
 ) -> None:
     with pytest.raises(ValueError, match="was imported and cannot be changed here") as error:
@@ -183,7 +180,7 @@ def presented_to_web_socket(stack: cdk.Stack) -> Json:
     return stage["Properties"]["ClientCertificateId"]
 
 
-def test_a_web_socket_stage_presents_it(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+def test_attaches_to_a_websocket_stage(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     api = apigatewayv2.WebSocketApi(stack, "Api")
     stage = apigatewayv2.WebSocketStage(stack, "Stage", web_socket_api=api, stage_name="v1")
     certificate.attach_to(stage)
@@ -198,7 +195,7 @@ def cfn_api(stack: cdk.Stack, protocol: str) -> str:
 
 
 @pytest.mark.parametrize("api_id", [lambda stack: "abc", lambda stack: cfn_api(stack, "WEBSOCKET")])
-def test_an_l1_stage_of_api_gateway_v2_presents_it(
+def test_attaches_to_an_l1_websocket_stage(
     stack: cdk.Stack, certificate: ClientCertificate, api_id: Any
 ) -> None:
     stage = apigatewayv2.CfnStage(stack, "Stage", api_id=api_id(stack), stage_name="v1")
@@ -221,7 +218,7 @@ def http_stage_of_imported_api(stack: cdk.Stack) -> apigatewayv2.HttpStage:
         ),
     ],
 )
-def test_a_stage_of_an_http_api_is_refused(
+def test_refuses_a_stage_of_an_http_api(
     stack: cdk.Stack, certificate: ClientCertificate, stage: Any
 ) -> None:
     with pytest.raises(ValueError, match="use a REST API or a WebSocket API") as error:
@@ -235,14 +232,14 @@ def test_a_stage_of_an_http_api_is_refused(
     [rest_api, lambda stack: apigateway.RestApi.from_rest_api_id(stack, "Api", "abc")],
     ids=["made", "imported"],
 )
-def test_a_rest_api_is_refused(stack: cdk.Stack, certificate: ClientCertificate, api: Any) -> None:
+def test_refuses_a_rest_api(stack: cdk.Stack, certificate: ClientCertificate, api: Any) -> None:
     with pytest.raises(ValueError, match=r"such as api\.deployment_stage") as error:
         certificate.attach_to(api(stack))
     assert str(error.value).startswith("Stack/Certificate: 'Stack/Api' is a REST API, not a stage")
 
 
 @pytest.mark.parametrize("api", [apigatewayv2.HttpApi, apigatewayv2.WebSocketApi])
-def test_what_is_no_stage_is_refused(
+def test_refuses_a_construct_that_is_not_a_stage(
     stack: cdk.Stack, certificate: ClientCertificate, api: Any
 ) -> None:
     with pytest.raises(ValueError, match="'Stack/Api' is not a stage of a REST API or a WebSocket"):

@@ -1,4 +1,4 @@
-"""Tags from everywhere that CDK lets them come from, and the rules that they are held to."""
+"""Test tags from every source that CDK has, and their validation."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class Nothing:
 
 
 def tags_of(stack: cdk.Stack) -> dict[str, str] | None:
-    """What the template says of the one certificate of a stack; None where it says nothing."""
+    """Return the tags of the stack's only certificate, or None without the property."""
     _, certificate = the_only(Template.from_stack(stack).to_json(), CERTIFICATE)
     tags = certificate["Properties"].get("Tags")
     return None if tags is None else {tag["Key"]: tag["Value"] for tag in tags}
@@ -50,15 +50,13 @@ def test_tags_of_app_stack_and_construct_reach_the_certificate(
     assert tags_of(stack) == {"app": "a", "construct": "c", "own": "own", "stack": "s"}
 
 
-def test_the_nearer_scope_wins(
-    app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate
-) -> None:
+def test_nearer_scope_wins(app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate) -> None:
     for scope, value in ((certificate, "certificate"), (stack, "stack"), (app, "app")):
         cdk.Tags.of(scope).add("who", value)
     assert tags_of(stack) == {"own": "own", "who": "certificate"}
 
 
-def test_an_aspect_wins_over_the_argument_as_for_every_taggable_resource(
+def test_aspect_wins_over_the_argument(
     app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate
 ) -> None:
     cdk.Tags.of(app).add("own", "app")
@@ -66,30 +64,30 @@ def test_an_aspect_wins_over_the_argument_as_for_every_taggable_resource(
 
 
 @pytest.mark.parametrize(("priority", "winner"), [(49, "own"), (50, "aspect")])
-def test_the_argument_wins_over_an_aspect_of_a_priority_below_50(
+def test_argument_wins_over_an_aspect_with_a_priority_below_50(
     stack: cdk.Stack, certificate: ClientCertificate, priority: int, winner: str
 ) -> None:
     cdk.Tags.of(certificate).add("own", "aspect", priority=priority)
     assert tags_of(stack) == {"own": winner}
 
 
-def test_a_priority_decides_before_the_distance(
+def test_priority_wins_over_a_nearer_scope(
     app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate
 ) -> None:
     cdk.Tags.of(app).add("who", "app", priority=300)
     cdk.Tags.of(certificate).add("who", "certificate")
-    cdk.Tags.of(app).add("own", "app", priority=10)  # below what an argument has
+    cdk.Tags.of(app).add("own", "app", priority=10)  # lower than an argument's priority
     assert tags_of(stack) == {"own": "own", "who": "app"}
 
 
-def test_tags_are_removed(app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate) -> None:
+def test_removes_tags(app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate) -> None:
     cdk.Tags.of(app).add("who", "app")
     cdk.Tags.of(certificate).remove("who")
     cdk.Tags.of(certificate).remove("own", priority=300)
     assert tags_of(stack) is None
 
 
-def test_the_resource_type_can_be_excluded_and_included(
+def test_tags_respect_included_and_excluded_resource_types(
     app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate
 ) -> None:
     tags = cdk.Tags.of(app)
@@ -102,20 +100,20 @@ def test_the_resource_type_can_be_excluded_and_included(
     assert [tag["Key"] for tag in role["Properties"]["Tags"]] == ["excluded", "others"]
 
 
-def test_the_tags_of_a_stack_reach_the_certificate_and_its_own_win(app: cdk.App) -> None:
+def test_argument_wins_over_stack_tags(app: cdk.App) -> None:
     stack = cdk.Stack(app, "Stack", tags={"stack": "s", "own": "stack"})
     ClientCertificate(stack, "Certificate", tags={"own": "own"})
     assert tags_of(stack) == {"own": "own", "stack": "s"}
 
 
-def test_a_tag_that_the_stack_gets_after_the_certificate_reaches_it(stack: cdk.Stack) -> None:
+def test_stack_tag_added_later_reaches_the_certificate(stack: cdk.Stack) -> None:
     ClientCertificate(stack, "Certificate", tags={"own": "own"})
     stack.add_stack_tag("late", "l")
     stack.add_stack_tag("own", "stack")
     assert tags_of(stack) == {"late": "l", "own": "own"}
 
 
-def test_a_late_tag_of_the_stack_can_be_removed_from_the_certificate(
+def test_stack_tag_added_later_can_be_removed(
     stack: cdk.Stack, certificate: ClientCertificate
 ) -> None:
     cdk.Tags.of(certificate).remove("late")
@@ -123,7 +121,7 @@ def test_a_late_tag_of_the_stack_can_be_removed_from_the_certificate(
     assert tags_of(stack) == {"own": "own"}
 
 
-def test_a_late_tag_of_a_parent_reaches_the_certificate_of_a_nested_stack(app: cdk.App) -> None:
+def test_parent_stack_tag_added_later_reaches_a_nested_stack(app: cdk.App) -> None:
     parent = cdk.Stack(app, "Parent")
     nested = cdk.NestedStack(parent, "Nested")
     ClientCertificate(nested, "Certificate")
@@ -137,12 +135,12 @@ def test_a_late_tag_of_a_parent_reaches_the_certificate_of_a_nested_stack(app: c
     [None, cdk.Aws.NO_VALUE, cdk.Lazy.string(Nothing())],
     ids=["None", "AWS::NoValue", "a token for nothing"],
 )
-def test_a_tag_without_a_value_is_omitted(stack: cdk.Stack, value: str | None) -> None:
+def test_omits_a_tag_without_a_value(stack: cdk.Stack, value: str | None) -> None:
     ClientCertificate(stack, "Certificate", tags={"team": "edge", "owner": value})
     assert tags_of(stack) == {"team": "edge"}
 
 
-def test_an_aspects_tag_without_a_value_is_omitted(
+def test_omits_an_aspects_tag_without_a_value(
     stack: cdk.Stack, certificate: ClientCertificate
 ) -> None:
     cdk.Tags.of(certificate).add("owner", cdk.Aws.NO_VALUE)
@@ -159,14 +157,14 @@ def test_an_aspects_tag_without_a_value_is_omitted(
         ("team=edge", "tags must map keys to values, not 'team=edge': write"),
     ],
 )
-def test_tags_of_another_type_are_refused(stack: cdk.Stack, tags: Any, message: str) -> None:
+def test_refuses_tags_of_the_wrong_type(stack: cdk.Stack, tags: Any, message: str) -> None:
     with pytest.raises(TypeError) as error:
         ClientCertificate(stack, "Certificate", tags=tags)
     assert str(error.value).startswith(f"Stack/Certificate: {message}")
 
 
-def test_a_nested_stack_takes_the_tags_of_its_parents(app: cdk.App) -> None:
-    # As CloudFormation hands a stack's tags to the stacks that are nested in it.
+def test_nested_stack_inherits_its_parents_tags(app: cdk.App) -> None:
+    # CloudFormation propagates a stack's tags to its nested stacks.
     parent = cdk.Stack(app, "Parent", tags={"parent": "p", "who": "parent"})
     nested = cdk.NestedStack(parent, "Nested")
     cdk.Tags.of(nested).add("who", "nested")
@@ -174,21 +172,21 @@ def test_a_nested_stack_takes_the_tags_of_its_parents(app: cdk.App) -> None:
     assert tags_of(nested) == {"parent": "p", "who": "nested"}
 
 
-def test_a_tag_of_the_stack_can_be_removed_from_the_certificate(app: cdk.App) -> None:
+def test_stack_tag_can_be_removed(app: cdk.App) -> None:
     stack = cdk.Stack(app, "Stack", tags={"stack": "s"})
     certificate = ClientCertificate(stack, "Certificate")
     cdk.Tags.of(certificate).remove("stack")
     assert tags_of(stack) is None
 
 
-def test_a_lookup_takes_no_tags(app: cdk.App, stack: cdk.Stack) -> None:
+def test_lookup_ignores_tags(app: cdk.App, stack: cdk.Stack) -> None:
     cdk.Tags.of(app).add("who", "app")
     ClientCertificate.from_client_certificate_id(stack, "LookedUp", "abc123")
     _, found = the_only(Template.from_stack(stack).to_json(), f"{CERTIFICATE}Lookup")
     assert "Tags" not in found["Properties"]
 
 
-def test_the_order_of_tags_is_no_change() -> None:
+def test_tag_order_does_not_change_the_template() -> None:
     texts = []
     for keys in ("bac", "cab"):
         stack = cdk.Stack(cdk.App(), "Stack")
@@ -201,7 +199,7 @@ def test_the_order_of_tags_is_no_change() -> None:
     assert [tag["Key"] for tag in texts[0]] == ["A", "B", "C", "a", "b", "c"]
 
 
-def test_tags_that_are_changed_afterwards_in_the_callers_dict_are_not_taken(
+def test_copies_the_tags_argument(
     stack: cdk.Stack,
 ) -> None:
     tags = {"a": "1"}
@@ -210,7 +208,7 @@ def test_tags_that_are_changed_afterwards_in_the_callers_dict_are_not_taken(
     assert tags_of(stack) == {"a": "1"}
 
 
-def test_tokens_are_left_to_the_deploy(stack: cdk.Stack, certificate: ClientCertificate) -> None:
+def test_token_values_are_not_validated(stack: cdk.Stack, certificate: ClientCertificate) -> None:
     cdk.Tags.of(certificate).add("region", cdk.Aws.REGION)
     assert tags_of(stack) == {"own": "own", "region": {"Ref": "AWS::Region"}}
 
@@ -227,7 +225,7 @@ def test_tokens_are_left_to_the_deploy(stack: cdk.Stack, certificate: ClientCert
         ("k;", "v", "remove it from this resource with Tags.of(certificate).remove('k;')"),
     ],
 )
-def test_what_aspects_bring_is_checked_when_the_app_is_synthesized(
+def test_tags_from_aspects_are_validated_at_synth(
     app: cdk.App,
     stack: cdk.Stack,
     certificate: ClientCertificate,
@@ -241,7 +239,7 @@ def test_what_aspects_bring_is_checked_when_the_app_is_synthesized(
     assert message in str(error.value)
 
 
-def test_the_count_is_of_all_tags_wherever_they_come_from(app: cdk.App) -> None:
+def test_tag_limit_counts_tags_from_all_sources(app: cdk.App) -> None:
     full, overfull = (cdk.Stack(app, id, tags={"stack": "s"}) for id in ("Full", "Overfull"))
     for stack in (full, overfull):
         certificate = ClientCertificate(stack, "It", tags={f"k{n}": "" for n in range(45)})
@@ -253,9 +251,7 @@ def test_the_count_is_of_all_tags_wherever_they_come_from(app: cdk.App) -> None:
     assert "Full/It" not in str(error.value).replace("Overfull/It", "")
 
 
-def test_the_characters_that_aws_takes_in_general_are_warned_of_and_deployed(
-    app: cdk.App, stack: cdk.Stack
-) -> None:
+def test_warns_about_characters_that_api_gateway_may_refuse(app: cdk.App, stack: cdk.Stack) -> None:
     certificate = ClientCertificate(stack, "Certificate", tags={"Owner": "Team A"})
     cdk.Tags.of(app).add("mail", "a@b.example", include_resource_types=[CERTIFICATE])
     cdk.Tags.of(certificate).add("safe", "aZ09+-=._:/")
@@ -277,7 +273,7 @@ def test_the_characters_that_aws_takes_in_general_are_warned_of_and_deployed(
     assert any("with Tags.of(certificate).remove('équipe')" in message for message in messages)
 
 
-def test_the_remedy_of_the_warning_removes_the_tag(app: cdk.App, stack: cdk.Stack) -> None:
+def test_suggested_removal_silences_the_warning(app: cdk.App, stack: cdk.Stack) -> None:
     certificate = ClientCertificate(stack, "Certificate")
     cdk.Tags.of(app).add("équipe", "a")
     cdk.Tags.of(certificate).remove("équipe")
@@ -285,14 +281,14 @@ def test_the_remedy_of_the_warning_removes_the_tag(app: cdk.App, stack: cdk.Stac
     Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("^tag "))
 
 
-def test_the_warning_can_be_acknowledged(stack: cdk.Stack) -> None:
+def test_warning_can_be_acknowledged(stack: cdk.Stack) -> None:
     ClientCertificate(stack, "Certificate", tags={"Owner": "Team A"})
-    # On a parent: the oldest aws-cdk-lib forgets it on the construct itself.
+    # On the stack: the oldest aws-cdk-lib ignores an acknowledgement on the construct itself.
     cdk.Annotations.of(stack).acknowledge_warning("cdk-apigateway-client-certificate:tagCharacters")
     Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("^tag "))
 
 
-def test_certificates_of_a_stack_do_not_share_their_tags(stack: cdk.Stack) -> None:
+def test_certificates_in_a_stack_have_separate_tags(stack: cdk.Stack) -> None:
     for name in ("One", "Two"):
         cdk.Tags.of(ClientCertificate(stack, name, tags={"own": name})).add("who", name)
     found = of_type(Template.from_stack(stack).to_json(), CERTIFICATE)

@@ -1,10 +1,10 @@
-"""The template is a contract: what deploys today must not change or move by accident.
+"""Compare synthesized templates with snapshots, so that no template changes by accident.
 
-After a change that is meant, write the snapshots anew, read their diff and commit it:
+After an intended change, update the snapshots, review their diff and commit it:
 
     UPDATE_SNAPSHOTS=1 pytest tests/unit/test_templates.py
 
-A logical ID in that diff is a breaking change: CloudFormation would replace the resource.
+A changed logical ID in that diff is a breaking change: CloudFormation would replace the resource.
 """
 
 import json
@@ -124,12 +124,12 @@ STACKS = [
 
 @dataclass(frozen=True)
 class Synthesis:
-    """All stacks above, from one app."""
+    """The result of synthesizing all stacks above in one app."""
 
     templates: dict[str, str]
-    """As texts, by the names of the stacks, without the hashes of assets and the version."""
+    """JSON text by stack name, without asset hashes and the version."""
     report: Json
-    """What CDK's own validation of the templates found."""
+    """The report of CDK's own template validation."""
     messages: list[str]
     """The warnings and errors of constructs."""
 
@@ -138,7 +138,7 @@ class Synthesis:
 def synthesis(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     app = cdk.App(
         outdir=str(tmp_path_factory.mktemp("cdk.out")),
-        # CDK asks every app with references across stacks to choose a default. Any will do.
+        # CDK warns unless an app with cross-stack references chooses a default. Either would do.
         context={"@aws-cdk/core:defaultCrossStackReferences": "strong"},
     )
     for build in APPS:
@@ -157,21 +157,21 @@ def synthesis(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_template_is_as_pinned(synthesis: Synthesis, stack: str) -> None:
+def test_template_matches_its_snapshot(synthesis: Synthesis, stack: str) -> None:
     snapshot = SNAPSHOTS / f"{stack}.json"
     text = synthesis.templates[stack]
     if os.environ.get("UPDATE_SNAPSHOTS"):
         snapshot.write_text(text)
-    assert snapshot.exists(), "how to write it is told at the top of this file"
+    assert snapshot.exists(), "no snapshot: see the top of this file for how to create it"
     assert json.loads(text) == json.loads(snapshot.read_text())
 
 
-def test_every_template_is_pinned_and_no_snapshot_is_left_over(synthesis: Synthesis) -> None:
+def test_each_template_has_one_snapshot(synthesis: Synthesis) -> None:
     assert sorted(synthesis.templates) == sorted(STACKS)
     assert sorted(path.stem for path in SNAPSHOTS.iterdir()) == sorted(STACKS)
 
 
-def test_a_logical_id_that_changed_would_be_a_replacement(synthesis: Synthesis) -> None:
+def test_logical_ids_are_stable(synthesis: Synthesis) -> None:
     assert sorted(json.loads(synthesis.templates["One"])["Resources"]) == [
         "Certificate4E7ABB08",
         "CustomApiGatewayClientCertificateProviderFunction66EEF94C",
@@ -180,19 +180,19 @@ def test_a_logical_id_that_changed_would_be_a_replacement(synthesis: Synthesis) 
     ]
 
 
-def test_cdk_has_nothing_to_say_of_the_templates(synthesis: Synthesis) -> None:
+def test_cdk_validation_passes(synthesis: Synthesis) -> None:
     assert [report["violations"] for report in synthesis.report["pluginReports"]] == []
 
 
-def test_the_constructs_have_nothing_to_say(synthesis: Synthesis) -> None:
+def test_constructs_report_no_messages(synthesis: Synthesis) -> None:
     assert synthesis.messages == []
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_cfn_lint_has_nothing_to_say(synthesis: Synthesis, stack: str) -> None:
+def test_cfn_lint_passes(synthesis: Synthesis, stack: str) -> None:
     config = cfnlint.config.ManualArgs(
         regions=["eu-west-1", "us-east-1"],
-        ignore_checks=["W3005"],  # CDK's Function depends on its role, which it refers to already
+        ignore_checks=["W3005"],  # CDK adds DependsOn to a role that the function refers to
     )
     matches = cfnlint.api.lint(synthesis.templates[stack], config=config)
     assert [f"{match.rule.id} {match.message}" for match in matches] == []
