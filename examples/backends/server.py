@@ -2,12 +2,50 @@
 
 python server.py trusted-clients.pem server.pem server.key [port]
 
-trusted_clients.py writes the PEM file; docs/trust.md explains it.
+It loads the files again on SIGHUP. trusted_clients.py writes the PEM file; docs/trust.md explains
+it.
 """
 
+import signal
+import socket
 import ssl
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+trusted, certificate, key, *port = sys.argv[1:]
+
+
+def load_files() -> ssl.SSLContext:
+    """Return a context that accepts the certificates in the file."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(trusted)
+    # Without it, only one of several certificates with the same name is accepted.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+class Server(ThreadingHTTPServer):
+    """Accepts connections over TLS."""
+
+    context = load_files()
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        """Leave the handshake to the thread of the connection: a slow client delays no other."""
+        connection, address = super().get_request()
+        secure = self.context.wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False
+        )
+        return secure, address
+
+    def reload(self) -> None:
+        """Load the files again. If that fails, go on with what was loaded before."""
+        try:
+            # A new context, since a context cannot stop trusting a certificate.
+            self.context = load_files()
+        except OSError as error:
+            print(f"the files were not loaded: {error}", file=sys.stderr)
 
 
 class Hello(BaseHTTPRequestHandler):
@@ -22,15 +60,6 @@ class Hello(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-trusted, certificate, key, *port = sys.argv[1:]
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(certificate, key)
-context.verify_mode = ssl.CERT_REQUIRED
-context.load_verify_locations(trusted)
-# Without it, only one of several certificates with the same name is accepted.
-context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-
-server = ThreadingHTTPServer(("127.0.0.1", int(port[0]) if port else 8443), Hello)
-# The handshake is left to the thread of each connection, so that a slow client delays no other.
-server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+server = Server(("127.0.0.1", int(port[0]) if port else 8443), Hello)
+signal.signal(signal.SIGHUP, lambda *_: server.reload())
 server.serve_forever()

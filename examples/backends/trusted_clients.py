@@ -1,19 +1,24 @@
-"""Write the client certificates of a bundle in the form that a server loads.
+"""Load the trusted client certificates from SSM into the files of a server, and reload the server.
 
-python3 trusted_clients.py pem     bundle.pem > trusted-clients.pem     (for every server)
-python3 trusted_clients.py nginx   bundle.pem > trusted-clients.map     (for nginx too)
-python3 trusted_clients.py haproxy bundle.pem > trusted-clients.sha256  (for HAProxy too)
+python3 trusted_clients.py nginx /etc/nginx /orders/trusted-clients \\
+    --reload 'nginx -t && nginx -s reload'
 
-A bundle holds one PEM after the other, as stack outputs and parameters have them: with any line
-breaks, and with or without one between two PEMs. Without a file, it is read from standard input.
+Run it every few minutes. It writes the files and reloads the server only if the certificates have
+changed. If it cannot get all of them, it says so, fails, and leaves the files as they are.
+
+A parameter contains one or more PEMs with any line breaks. Several parameters are put together, and
+`-` is standard input. Reading parameters needs boto3 and the permission ssm:GetParameter.
 """
 
 import argparse
 import base64
 import hashlib
+import os
 import re
 import ssl
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -56,27 +61,90 @@ def to_haproxy(certificate: bytes) -> str:
     return hashlib.sha256(certificate).hexdigest() + "\n"
 
 
-FORMATS: dict[str, Callable[[bytes], str]] = {
-    "pem": to_pem,
-    "nginx": to_nginx,
-    "haproxy": to_haproxy,
+Files = dict[str, Callable[[bytes], str]]
+PEM_FILE: Files = {"trusted-clients.pem": to_pem}
+FILES: dict[str, Files] = {
+    "nginx": {**PEM_FILE, "trusted-clients.map": to_nginx},
+    "haproxy": {**PEM_FILE, "trusted-clients.sha256": to_haproxy},
+    "pem": PEM_FILE,
 }
+"""What each server loads, by file name. "pem" is for all other servers."""
+
+LOADED = "trusted-clients.loaded"
+"""The file with the PEMs that the server has loaded, so that a failed reload is repeated."""
+
+
+def get_parameter(name: str) -> str:
+    """Return the value of an SSM parameter, or what standard input holds."""
+    if name == "-":
+        return sys.stdin.read()
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        value: str = boto3.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+    except (BotoCoreError, ClientError) as error:
+        raise ValueError(error) from error
+    return value
+
+
+def load(server: str, folder: Path, certificates: list[bytes], reload: str | None) -> bool:
+    """Write the files of a server and reload it, unless it has loaded these certificates.
+
+    Returns:
+        Whether the certificates have changed.
+
+    Raises:
+        subprocess.CalledProcessError: the reload failed. The next call repeats it.
+    """
+    files = {
+        folder / name: "".join(map(to_format, certificates))
+        for name, to_format in FILES[server].items()
+    }
+    loaded, pems = folder / LOADED, "".join(map(to_pem, certificates))
+    expected = {**files, loaded: pems}
+    if all(path.exists() and path.read_text() == expected[path] for path in expected):
+        return False
+    for path, content in files.items():
+        replace_file(path, content)
+    if reload:
+        subprocess.run(reload, shell=True, check=True)
+    replace_file(loaded, pems)
+    return True
+
+
+def replace_file(path: Path, content: str) -> None:
+    """Write a file in one step, so that no server reads half of it."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        os.fchmod(file.fileno(), 0o644)  # servers read it as a user of their own
+    os.replace(file.name, path)
 
 
 def main() -> None:
-    """Convert the bundles that the command line names."""
+    """Load the certificates that the command line names."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("format", choices=FORMATS)
-    parser.add_argument("bundle", type=Path, nargs="?")
+    parser.add_argument("server", choices=FILES, help="whose files to write; pem: for all others")
+    parser.add_argument("folder", type=Path, help="where the server looks for its files")
+    parser.add_argument("parameter", nargs="+", help="an SSM parameter, or - for standard input")
+    parser.add_argument("--reload", metavar="COMMAND", help="runs in a shell after a change")
     arguments = parser.parse_args()
+    certificates = []
+    for name in arguments.parameter:
+        try:
+            certificates += read_bundle(get_parameter(name))
+        except (ValueError, ssl.SSLError) as error:
+            sys.exit(f"no certificates from {name}, so the server keeps the ones it has: {error}")
     try:
-        text = arguments.bundle.read_text() if arguments.bundle else sys.stdin.read()
-        certificates = read_bundle(text)
-    except (ValueError, OSError) as error:  # ssl.SSLError is an OSError
-        sys.exit(f"{arguments.bundle or 'standard input'} is not a bundle of PEMs: {error}")
-    print(*map(FORMATS[arguments.format], certificates), sep="", end="")
+        changed = load(arguments.server, arguments.folder, certificates, arguments.reload)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"the server has not loaded the certificates, so run this again: {error}")
+    if changed:
+        print(f"loaded {len(certificates)} certificates")
 
 
 if __name__ == "__main__":

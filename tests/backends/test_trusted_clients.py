@@ -1,4 +1,7 @@
-"""trusted_clients.py reads any bundle and writes what the servers load."""
+"""trusted_clients.py reads any bundle and writes what the servers load.
+
+test_loading.py runs it with SSM and real servers.
+"""
 
 import hashlib
 import re
@@ -10,7 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.backends.servers import EXAMPLES, trusted_clients
+from demo.servers import EXAMPLES
 
 GENUINE = [
     path.read_text()
@@ -31,28 +34,33 @@ CRLF = [pem.strip().replace("\n", "\r\n") for pem in GENUINE]
     ],
     ids=["lf", "run-together", "crlf", "mixed", "lf-then-crlf", "crlf-then-lf"],
 )
-def test_normalizes_line_breaks(bundle: str) -> None:
-    assert trusted_clients("pem", bundle) == "".join(GENUINE)
+def test_normalizes_line_breaks(tmp_path: Path, bundle: str) -> None:
+    assert written(tmp_path, "pem", "pem", bundle) == "".join(GENUINE)
 
 
-def test_writes_nginx_patterns_that_match_exactly() -> None:
-    for line, pem in zip(
-        trusted_clients("nginx", "".join(CRLF)).splitlines(), GENUINE, strict=True
-    ):
+def test_writes_nginx_patterns_that_match_exactly(tmp_path: Path) -> None:
+    lines = written(tmp_path, "nginx", "map", "".join(CRLF)).splitlines()
+    for line, pem in zip(lines, GENUINE, strict=True):
         # "~" compares exactly, "~*" and a plain string without regard to case.
         [escaped] = re.fullmatch(r'"~\^([-%\w]+)\$" 1;', line).groups()  # type: ignore[union-attr]
         assert unquote(escaped) == pem
 
 
-def test_writes_haproxy_patterns() -> None:
+def test_writes_haproxy_patterns(tmp_path: Path) -> None:
     digests = [hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest() for pem in GENUINE]
-    assert trusted_clients("haproxy", "".join(CRLF)).split() == digests
+    assert written(tmp_path, "haproxy", "sha256", "".join(CRLF)).split() == digests
 
 
-def test_reads_a_file(tmp_path: Path) -> None:
-    bundle = tmp_path / "bundle.pem"
-    bundle.write_bytes("".join(CRLF).encode())
-    assert _run("pem", str(bundle)).stdout == "".join(GENUINE)
+def test_writes_only_what_the_server_loads(tmp_path: Path) -> None:
+    files = {"pem": [], "nginx": ["map"], "haproxy": ["sha256"]}
+    for server, more in files.items():
+        folder = tmp_path / server
+        folder.mkdir()
+        run(folder, server, "".join(CRLF))
+        names = sorted(f"trusted-clients.{it}" for it in ("pem", "loaded", *more))
+        assert sorted(path.name for path in folder.iterdir()) == names
+        # Servers read the files as a user of their own.
+        assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
 
 
 @pytest.mark.parametrize(
@@ -69,14 +77,20 @@ def test_reads_a_file(tmp_path: Path) -> None:
     ],
     ids=["empty", "no-pem", "cut-off", "cut-off-first", "json", "characters", "der", "empty-pem"],
 )
-def test_refuses_a_damaged_bundle(bundle: str) -> None:
+def test_refuses_a_damaged_bundle(tmp_path: Path, bundle: str) -> None:
     """Leaving out what cannot be read would lock out a client without saying so."""
-    result = _run("pem", stdin=bundle)
+    result = run(tmp_path, "pem", bundle)
     assert result.returncode == 1
-    assert result.stdout == ""
-    assert re.fullmatch("standard input is not a bundle of PEMs: .+\n", result.stderr)
+    assert re.fullmatch("no certificates from -, so the server keeps .+\n", result.stderr)
+    assert list(tmp_path.iterdir()) == []
 
 
-def _run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(EXAMPLES / "trusted_clients.py"), *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True)
+def written(folder: Path, server: str, suffix: str, bundle: str) -> str:
+    """Return what the script writes for a bundle."""
+    run(folder, server, bundle).check_returncode()
+    return (folder / f"trusted-clients.{suffix}").read_text()
+
+
+def run(folder: Path, server: str, bundle: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(EXAMPLES / "trusted_clients.py"), server, str(folder), "-"]
+    return subprocess.run(command, input=bundle, capture_output=True, text=True)

@@ -3,7 +3,8 @@
 import pytest
 
 from demo.backend import rest_api
-from tests.backends.servers import COMMANDS, GREETING, serve
+from demo.servers import COMMANDS, GREETING
+from tests.backends.servers import serve
 from tests.e2e.support import ScenarioContext
 
 
@@ -15,8 +16,8 @@ def test_backend_accepts_only_stages_with_a_trusted_certificate(
     bundle = "".join(generated[name]["pemEncodedCertificate"] for name in ("current", "next"))
     ids = {name: made["clientCertificateId"] for name, made in generated.items()}
     _, certificate, key = context.server_files
-    with serve(backend, bundle, (certificate, key)) as port:
-        api = rest_api(context.gateway, f"https://localhost:{port}/", {**ids, "none": None})
+    with serve(backend, bundle, (certificate, key)) as server:
+        api = rest_api(context.gateway, f"https://localhost:{server.port}/", {**ids, "none": None})
         responses = {stage: context.aws.invoke(api, stage) for stage in (*ids, "none")}
     context.gateway.delete_rest_api(restApiId=api)
     context.delete(*ids.values())

@@ -75,6 +75,6 @@ def test_trust_store_changes_with_the_certificate(trust_stores: list[dict[str, A
 def test_every_example_has_a_test(example: Path) -> None:
     tests = [
         *(REPOSITORY / "tests/e2e").glob("test_*.py"),
-        REPOSITORY / "tests/backends/servers.py",
+        REPOSITORY / "demo/servers.py",
     ]
     assert any(f'{example.name}"' in test.read_text() for test in tests)

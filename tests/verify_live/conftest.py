@@ -15,8 +15,9 @@ import pytest
 
 from demo.backend import server_certificate
 from demo.demo import left_in
+from demo.servers import NGINX_MAIN
 from local_aws import LocalAws
-from tests.backends.servers import NGINX_MAIN, program
+from tests.backends.servers import program
 from tests.verify_live.driver import Interrupt
 from tools.verify_live.synthesis import synthesize
 
@@ -67,7 +68,7 @@ def backend_url(
             time.sleep(0.05)
         yield f"https://localhost:{port}/"
     finally:
-        process.kill()
+        process.terminate()  # nginx must end its workers
         process.wait()
 
 

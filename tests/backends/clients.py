@@ -1,0 +1,106 @@
+"""The clients that the servers accept or refuse, and what docs/trust.md says about them."""
+
+import http.client
+import socket
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from demo.backend import server_certificate
+from demo.servers import GREETING
+from local_aws.issuing import VALIDITY, issue_certificate
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "trust.md").read_text()
+
+# What a client sees. A refusal is the status of a response, or a connection that is closed during
+# the handshake or right after it.
+ACCEPTED, CLOSED = "accepted", "closed"
+
+CLIENTS = ["A", "B", "foreign", "none", "expired"]
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Client certificates that all have the same name, and what the servers present."""
+
+    folder: Path
+    pems: dict[str, str]
+    authority: Path
+    server: tuple[Path, Path]
+
+    def bundle(self, names: str) -> str:
+        """Join PEMs with no line break between them: the worst that a bundle can look like."""
+        return "".join(self.pems[name] for name in names.split("+"))
+
+    def call(self, port: int, client: str, path: str = "/") -> str:
+        """Return what a client sees: in TLS 1.2 and 1.3, in new and in resumed sessions alike."""
+        seen = set()
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.MAXIMUM_SUPPORTED):
+            context = self.context(client)
+            context.maximum_version = version
+            outcome, session, _ = get(port, path, context, None)
+            seen.add(outcome)
+            outcome, _, resumed = get(port, path, context, session)
+            seen.add(outcome)
+            assert resumed or outcome == CLOSED
+        [only] = seen
+        return only
+
+    def context(self, client: str) -> ssl.SSLContext:
+        """Return the TLS context of a client."""
+        context = ssl.create_default_context(cafile=self.authority)
+        if client != "none":
+            pem, key = (self.folder / f"{client}.{suffix}" for suffix in ("pem", "key"))
+            context.load_cert_chain(pem, key)
+        return context
+
+
+def get(
+    port: int, path: str, context: ssl.SSLContext, session: ssl.SSLSession | None
+) -> tuple[str, ssl.SSLSession | None, bool]:
+    """Return what a client sees, its session, and whether that resumes the given one."""
+    connection = http.client.HTTPSConnection("localhost", port)
+    try:
+        connection.sock = secure = context.wrap_socket(
+            socket.create_connection(("127.0.0.1", port), timeout=10),
+            server_hostname="localhost",
+            session=session,
+        )
+        resumed = bool(secure.session_reused)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        session = secure.session  # gone with the last byte, if the server closes the connection
+        accepted = (response.status, response.read()) == (200, GREETING)
+        outcome = ACCEPTED if accepted else str(response.status)
+        return outcome, session, resumed
+    except (ssl.SSLError, ConnectionError):
+        return CLOSED, None, False
+    finally:
+        connection.close()
+
+
+def documented(*columns: str) -> dict[str, list[str]]:
+    """Return the cells of the table that has these columns, by the server that a row names."""
+    [table] = [
+        rows
+        for block in DOCUMENT.split("\n\n")
+        if (rows := [[cell.strip() for cell in row.split("|")[1:-1]] for row in block.split("\n")])
+        and set(columns) <= set(rows[0])
+    ]
+    header, _, *rows = table
+    return {
+        row[0].rsplit(" ", 1)[0]: [row[header.index(column)] for column in columns] for row in rows
+    }
+
+
+def issue_clients(folder: Path) -> Clients:
+    """Issue all certificates into a folder."""
+    authority, certificate, key = server_certificate(folder)
+    long_ago = datetime.now(UTC) - VALIDITY - timedelta(minutes=1)
+    pems = {}
+    for name in ("A", "B", "foreign", "expired"):
+        pems[name], private_key, _ = issue_certificate(long_ago if name == "expired" else None)
+        (folder / f"{name}.pem").write_text(pems[name])
+        (folder / f"{name}.key").write_text(private_key)
+    return Clients(folder, pems, authority, (certificate, key))
