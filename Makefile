@@ -22,8 +22,8 @@ $(shell { .venv/bin/uv pip check --python .venv && [ -x node_modules/.bin/cdk ] 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo deploy destroy verify-live install format check lint types test test-compat \
-  test-nightly coverage mutation bench dashboard release-check lock clean
+.PHONY: help demo deploy destroy verify-live install format check lint types docs diagrams \
+  test test-compat test-nightly coverage mutation bench dashboard release-check lock clean
 
 help: ## explain these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p; s/^## (.*)/\n\1/p' Makefile | expand -t 24
@@ -41,7 +41,7 @@ destroy: install ## destroy the stack in your AWS account; options for cdk in AR
 	@python tools/aws_account.py
 	@cdk destroy $(ARGS)
 
-verify-live: install ## settle docs/unverified.md in your AWS account; YES=1 skips the question
+verify-live: install ## settle docs/operate/unverified.md in your AWS account; YES=1 skips the question
 	@python -m tools.verify_live
 
 ## Work on it
@@ -55,7 +55,7 @@ format: install ## rewrite the code as ruff formats it, with what it can correct
 check: lint types ## lint, types and the unit tests, in a minute: before each commit
 	@pytest --numprocesses auto --dist loadfile tests/unit
 
-test: lint types ## everything that is checked
+test: lint types docs ## everything that is checked
 	@pytest --numprocesses auto --dist loadfile
 
 lint: install ## only ruff, and actionlint and zizmor for the GitHub workflow
@@ -66,6 +66,12 @@ lint: install ## only ruff, and actionlint and zizmor for the GitHub workflow
 
 types: install ## only mypy, strict
 	@mypy
+
+docs: install ## build the documentation: docs/_build/html/index.html; a warning is an error
+	@sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+
+diagrams: install ## draw docs/diagrams/*.svg
+	@python -m tools.diagrams
 
 ## Now and then
 
@@ -94,7 +100,7 @@ lock: install ## write requirements*.txt from pyproject.toml; to upgrade all: AR
 	@python tools/packages.py lock $(ARGS)
 
 clean: ## remove what make has made
-	rm -rf .venv .nox node_modules mutants cdk.out build dist .coverage .*_cache
+	rm -rf .venv .nox docs/_build node_modules mutants cdk.out build dist .coverage .*_cache
 
 $(INSTALLED): requirements-dev.txt pyproject.toml package.json package-lock.json tools/packages.py
 	@[ -n "$(BASE_PYTHON)" ] || \

@@ -259,7 +259,7 @@ COMMANDS: Final[dict[str, Callable[[Site], Commands]]] = {
     "Node.js": _node,
     "Go": _go,
 }
-"""How each example is started, by its name in docs/trust.md."""
+"""How each example is started, by its name in docs/how-to/trust.md."""
 
 
 def _files(site: Site) -> list[str]:

@@ -131,7 +131,7 @@ class CustomResource(CfnResource):
 
         A call that hangs beyond all its time-outs cannot hold up the response. The abandoned
         thread is past its deadline and starts no further call, but the one that it hangs in may
-        still take effect (docs/failure-modes.md, "What can still happen").
+        still take effect (docs/design/failure-modes.md, "What can still happen").
         """
         known = self._event.get("PhysicalResourceId") if self.RequestType != "Create" else None
         self.PhysicalResourceId = str(known or physical_id.of_request(self.RequestId))

@@ -31,7 +31,7 @@ def issue_certificate(created: datetime | None = None) -> tuple[str, str, dateti
     """Issue a certificate as API Gateway does: self-signed, version 3, without extensions.
 
     All certificates have the same subject and no key identifiers, which limits how a backend can
-    trust two of them at the same time (see docs/trust.md). tests/local_aws compares their
+    trust two of them at the same time (see docs/how-to/trust.md). tests/local_aws compares their
     structure with genuine certificates.
 
     Args:

@@ -10,7 +10,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--failure-mode",
         type=int,
         metavar="ROW",
-        help="run only the tests that prove this row of docs/failure-modes.md",
+        help="run only the tests that prove this row of docs/design/failure-modes.md",
     )
 
 

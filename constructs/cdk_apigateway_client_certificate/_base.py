@@ -43,7 +43,10 @@ class ClientCertificateBase(cdk.Resource):
 
     @property
     def client_certificate_arn(self) -> str:
-        """`arn:{partition}:apigateway:{region}::/clientcertificates/{id}`."""
+        """The ARN, with the stack's partition and Region.
+
+        Its form is `arn:{partition}:apigateway:{region}::/clientcertificates/{id}`.
+        """
         return self._attribute(Attribute.ARN)
 
     @property
@@ -56,7 +59,7 @@ class ClientCertificateBase(cdk.Resource):
         reason, do not give an output of it an `export_name`.
 
         The PEM has line breaks, CRLF or LF, which have to be escaped in JSON. With
-        `document = stack.to_json_string(…)`:
+        `document = stack.to_json_string(…)`::
 
             Fn.join("\\n", Fn.split("\n", Fn.join("", Fn.split("\r", document))))
         """

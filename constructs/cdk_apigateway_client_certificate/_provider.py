@@ -49,7 +49,7 @@ class ClientCertificateProvider:
 
         Call it once a stack, before the stack's first certificate. A nested stack has a function
         of its own, and so options of its own. The options have the names that they have in
-        `aws_lambda.Function`; docs/provider.md says what each changes in IAM.
+        `aws_lambda.Function`; docs/how-to/provider.md says what each changes in IAM.
 
         Args:
             scope: The stack, or a construct in it.

@@ -62,7 +62,7 @@ class ClientCertificate(ClientCertificateBase):
     API Gateway creates the key pair, keeps the private key and signs the certificate itself. The
     certificate is valid for 365 days, and AWS does not renew it. The native resource
     `AWS::ApiGateway::ClientCertificate` issues the same certificate but returns only its ID. All
-    certificates of a stack share one Lambda function.
+    certificates of a stack share one Lambda function. An example::
 
         certificate = ClientCertificate(self, "Certificate", description="calls of the orders API")
         certificate.attach_to(api.deployment_stage)

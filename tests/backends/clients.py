@@ -1,4 +1,4 @@
-"""The clients that the servers accept or refuse, and what docs/trust.md says about them."""
+"""The clients that the servers accept or refuse, and what docs/how-to/trust.md says about them."""
 
 import http.client
 import socket
@@ -11,7 +11,7 @@ from demo.backend import server_certificate
 from demo.servers import GREETING
 from local_aws.issuing import VALIDITY, issue_certificate
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "trust.md").read_text()
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "how-to" / "trust.md").read_text()
 
 # What a client sees. A refusal is the status of a response, or a connection that is closed during
 # the handshake or right after it.

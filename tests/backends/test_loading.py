@@ -1,6 +1,6 @@
 """trusted_clients.py brings certificates from SSM into running servers.
 
-What each server does with a client is read from the table of docs/trust.md.
+What each server does with a client is read from the table of docs/how-to/trust.md.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""What docs/trust.md says about the servers and their usual settings holds.
+"""What docs/how-to/trust.md says about the servers and their usual settings holds.
 
 test_loading.py calls the servers with the settings of the examples.
 """
@@ -32,7 +32,7 @@ USUAL_SETTINGS = {
 def test_usual_settings_accept_what_is_documented(
     clients: Clients, backend: str, bundle: str
 ) -> None:
-    """The reason for the examples. If this fails, a server has changed: revise docs/trust.md."""
+    """The reason for the examples. If this fails, a server has changed: revise the page."""
     [expected] = documented(f"`{bundle}` accepts")[backend]
     edits = USUAL_SETTINGS[backend]
     with serve(backend, clients.bundle(bundle), clients.server, edits) as server:

@@ -1,4 +1,4 @@
-"""Deploy each snippet of docs/replace.md, in the page's order."""
+"""Deploy each snippet of docs/how-to/replace.md, in the page's order."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""docs/failure-modes.md lists each failure mode with a test that exists and is marked with it."""
+"""docs/design/failure-modes.md lists each failure mode with a test that is marked with its row."""
 
 import importlib
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 TABLE = re.findall(
     r"^\| (\d+) \|[^|]+\|[^|]+\| `(\w+)\.py::(\w+)` \|$",
-    (Path(__file__).parents[2] / "docs" / "failure-modes.md").read_text(),
+    (Path(__file__).parents[2] / "docs" / "design" / "failure-modes.md").read_text(),
     re.MULTILINE,
 )
 

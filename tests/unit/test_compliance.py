@@ -1,4 +1,4 @@
-"""Run cdk-nag's rule packs on the construct and compare the findings with docs/compliance.md.
+"""Run cdk-nag's rule packs on the construct and compare the findings with docs/reference/compliance.md.
 
 The acknowledgements are in this file and not in the constructs, where they would suppress the
 findings for users too.
@@ -160,7 +160,7 @@ def found_by_other_packs(stack: cdk.Stack) -> Rules:
 
 def rows(title: str) -> list[list[str]]:
     """Return the cells of the table in a section of the page, without its header."""
-    page = (ROOT / "docs" / "compliance.md").read_text()
+    page = (ROOT / "docs" / "reference" / "compliance.md").read_text()
     section = page.partition(f"## {title}\n")[2].partition("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]

@@ -543,7 +543,7 @@ def test_injected_vpc_grants_its_permissions(app: cdk.App, stack: cdk.Stack) -> 
 
 def test_page_documents_every_option() -> None:
     options = inspect.signature(ClientCertificateProvider.configure).parameters
-    page = (ROOT / "docs" / "provider.md").read_text()
+    page = (ROOT / "docs" / "how-to" / "provider.md").read_text()
     assert re.findall(r"^\| `(\w+)` \|", page, re.M) == [it for it in options if it != "scope"]
 
 

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = {
     ROOT / name: (ROOT / name).read_text()
-    for name in ("README.md", "docs/monitoring.md", "docs/provider.md", "docs/replace.md")
+    for name in ("README.md", "docs/monitoring.md", "docs/how-to/provider.md", "docs/how-to/replace.md")
 }
 
 SNIPPET = re.compile(r"(?:<!-- (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)```", re.S)

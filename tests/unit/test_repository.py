@@ -49,7 +49,7 @@ def test_every_locked_package_has_hashes() -> None:
 
 def test_locks_contain_all_requirements() -> None:
     groups = PYPROJECT["dependency-groups"]
-    dev = [it for it in groups["dev"] if isinstance(it, str)] + groups["local-aws"]
+    dev = [it for it in groups["dev"] if isinstance(it, str)] + groups["local-aws"] + groups["docs"]
     dependencies = PYPROJECT["project"]["dependencies"]
     for name, requirements in {
         "requirements.txt": dependencies,

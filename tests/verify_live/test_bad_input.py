@@ -162,7 +162,9 @@ def test_a_backend_url_that_cannot_be_one(run: Run, url: str, problem: str) -> N
     code, [line] = run(BACKEND_URL=url)
     assert code == 1
     assert line.startswith(f"BACKEND_URL {url!r} {problem}")
-    assert line.endswith("see docs/unverified.md, or leave BACKEND_URL out; nothing was created")
+    assert line.endswith(
+        "see docs/operate/unverified.md, or leave BACKEND_URL out; nothing was created"
+    )
 
 
 @pytest.mark.parametrize(

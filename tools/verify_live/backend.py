@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes
 
 from tools.aws_account import Problem
 
-ADVICE: Final = "see docs/unverified.md, or leave BACKEND_URL out"
+ADVICE: Final = "see docs/operate/unverified.md, or leave BACKEND_URL out"
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class Claim:
     otherwise: str
     creates: str = ""
     by_hand: str = ""
-    observe: Callable[[Run], Verdict] = lambda _run: not_observed("see docs/unverified.md")
+    observe: Callable[[Run], Verdict] = lambda _run: not_observed("see docs/operate/unverified.md")
     needs_backend: bool = False
 
 
@@ -121,7 +121,7 @@ CLAIMS: Final = (
     ),
     Claim(
         f"A certificate has {certificates.ASSUMED_STRUCTURE}",
-        ("README.md", "examples/backends"),
+        ("docs/how-to/trust.md", "examples/backends"),
         "Handled: the PEM is passed on as it is. Which backends accept two certificates at once "
         "depends on it, and whoever joins two PEMs has to look at the line breaks",
         "a client certificate",
@@ -130,7 +130,10 @@ CLAIMS: Final = (
     Claim(
         "A stage whose client certificate was changed presents the new one without a new "
         "deployment",
-        ("README.md", "constructs/cdk_apigateway_client_certificate/client_certificate.py"),
+        (
+            "docs/how-to/replace.md",
+            "constructs/cdk_apigateway_client_certificate/client_certificate.py",
+        ),
         "Not handled: the stage would present the old certificate, which CloudFormation is about "
         "to delete, until the API is deployed again",
         "two client certificates and a REST API",
@@ -157,7 +160,10 @@ CLAIMS: Final = (
     Claim(
         "CloudFormation resolves weak references (`Fn::GetStackOutput`) to a PEM in another stack "
         "of the same account and Region",
-        ("constructs/cdk_apigateway_client_certificate/_weak_reference.py", "README.md"),
+        (
+            "constructs/cdk_apigateway_client_certificate/_weak_reference.py",
+            "docs/how-to/use-the-pem.md",
+        ),
         "Not handled: the other stack's deployment would fail. `publish_to_parameter` is the way "
         "around it",
         "an S3 bucket and two CloudFormation stacks: the construct with its Lambda function, and "
@@ -174,9 +180,9 @@ CLAIMS: Final = (
     ),
     Claim(
         "Stages of one app and a StackSet deploy the stack to several accounts and Regions",
-        ("docs/many-accounts.md", "examples/stages.py", "examples/stack_set.py"),
+        ("docs/how-to/many-accounts.md", "examples/stages.py", "examples/stack_set.py"),
         "Not handled: the deployment fails; the templates themselves are tested",
-        by_hand="follow docs/many-accounts.md with two accounts",
+        by_hand="follow docs/how-to/many-accounts.md with two accounts",
     ),
 )
 """In the order in which they are observed: what takes long comes last."""

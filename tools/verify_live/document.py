@@ -1,12 +1,13 @@
-"""Writes docs/unverified.md from the list of claims: `python -m tools.verify_live.document`."""
+"""Write docs/operate/unverified.md from the claims: `python -m tools.verify_live.document`."""
 
+import os
 from pathlib import Path
 from typing import Final
 
 from .claims import CLAIMS, Claim
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PAGE: Final = ROOT / "docs" / "unverified.md"
+PAGE: Final = ROOT / "docs" / "operate" / "unverified.md"
 
 HEAD: Final = """\
 # Unverified
@@ -47,8 +48,8 @@ Two claims need a backend that says which client certificate it saw:
   SHA-1 fingerprint in hexadecimal digits. The certificates exist only during the run, so it cannot
   know them in advance.
 
-[`examples/backends/echo.conf`](../examples/backends/echo.conf) makes nginx such a backend. Take it
-down afterwards: it lets in everybody who has any certificate.
+[`examples/backends/echo.conf`](../../examples/backends/echo.conf) makes nginx such a backend. Take
+it down afterwards: it lets in everybody who has any certificate.
 """
 
 
@@ -58,7 +59,7 @@ def page() -> str:
 
 
 def _row(claim: Claim) -> str:
-    relied_on = ", ".join(f"[`{path}`](../{path})" for path in claim.relied_on)
+    relied_on = ", ".join(map(_link, claim.relied_on))
     command = f"`make verify-live{' BACKEND_URL=https://…' if claim.needs_backend else ''}`"
     cells = (
         claim.text,
@@ -67,6 +68,13 @@ def _row(claim: Claim) -> str:
         claim.by_hand or command,
     )
     return f"| {' | '.join(cells)} |\n"
+
+
+def _link(path: str) -> str:
+    """Return a link to a file of the repository; the name alone of a folder, which has no page."""
+    page = {"SECURITY.md": "docs/reference/permissions.md"}.get(path, path)
+    target = os.path.relpath(ROOT / page, PAGE.parent)
+    return f"[`{path}`]({target})" if (ROOT / path).is_file() else f"`{path}`"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,29 @@
+"""The stage of a WebSocket API presents the certificate."""
+
+from dataclasses import dataclass
+
+from tests.e2e.support import Scene, story
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The certificate, and the one that the stage presents."""
+
+    certificate: str
+    presented: str
+
+
+@story
+def websocket(scene: Scene) -> Deployed:
+    app = scene.example("websocket_api.py")
+    app.deploy()
+    v2 = scene.aws.client("apigatewayv2")
+    [api] = [it["ApiId"] for it in v2.get_apis()["Items"] if it["Name"] == "Chat"]
+    stage = v2.get_stage(ApiId=api, StageName="prod")
+    certificate = scene.certificate_of("WebSocketApi")["clientCertificateId"]
+    app.destroy()
+    return Deployed(certificate, stage["ClientCertificateId"])
+
+
+def test_the_stage_of_a_websocket_api_presents_the_certificate(websocket: Deployed) -> None:
+    assert websocket.presented == websocket.certificate
