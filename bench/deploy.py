@@ -39,7 +39,7 @@ class Wall:
 
 def run(rounds: int) -> list[Figure]:
     """Ours in seconds, and as ratios to each peer."""
-    with bootstrapped(_WithNode()) as aws:
+    with bootstrapped(WithNode()) as aws:
         lives = alternate({name: partial(_live, aws, name) for name in ("ours", *_PEERS)}, rounds)
     figures = []
     for number, command in enumerate(("deploy", "destroy")):
@@ -82,7 +82,7 @@ def certificates(aws: LocalAws) -> int:
     return sum(len(page["items"]) for page in pages)
 
 
-class _WithNode(LocalAws):
+class WithNode(LocalAws):
     """With Lambda's Node runtime for the peers: the binary itself, and the SDK that it brings."""
 
     def _server_environment(self) -> dict[str, str]:

@@ -1,0 +1,180 @@
+"""The pages docs/how-to/migrate-from-….md, step by step: each of their snippets is deployed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.deploy import WithNode
+from local_aws.cdk import run_cdk
+from tests.e2e.support import EXAMPLES, Scene, story
+
+Edits = Mapping[str, str]
+
+IMPORT = {
+    "\napp = cdk.App()\n": """
+from cdk_apigateway_client_certificate import ClientCertificate
+
+app = cdk.App()
+"""
+}
+ADOPTED = """\
+certificate = ClientCertificate(
+    stack, "Adopted", adopt_client_certificate_id="abc123", description="orders"
+)
+"""
+
+NATIVE = """\
+native = apigateway.CfnClientCertificate(stack, "Certificate", description="orders")
+"""
+NATIVE_AND_ADOPTED = """\
+native = apigateway.CfnClientCertificate(stack, "Certificate", description="orders")
+native.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+certificate = ClientCertificate(
+    stack, "Adopted", adopt_client_certificate_id=native.ref, description="orders"
+)
+"""
+API = """\
+api = apigateway.RestApi(
+    stack,
+    "Orders",
+    cloud_watch_role=False,
+    deploy_options=apigateway.StageOptions(client_certificate_id=native.ref),
+)
+"""
+NEW_API = """\
+api = apigateway.RestApi(
+    stack,
+    "Orders",
+    cloud_watch_role=False,
+    deploy_options=apigateway.StageOptions(client_certificate_id=certificate.client_certificate_id),
+)
+"""
+VALUE = ", value=certificate.client_certificate_id)"
+
+HAND_WRITTEN = """\
+    install_latest_aws_sdk=False,
+)
+certificate_id = issued.get_response_field("clientCertificateId")
+pem = issued.get_response_field("pemEncodedCertificate")
+"""
+HAND_WRITTEN_AND_ADOPTED = """\
+    install_latest_aws_sdk=False,
+    removal_policy=cdk.RemovalPolicy.RETAIN,
+)
+certificate = ClientCertificate(
+    stack,
+    "Adopted",
+    adopt_client_certificate_id=issued.get_response_field("clientCertificateId"),
+    description="orders",
+)
+certificate_id = certificate.client_certificate_id
+pem = certificate.pem_encoded_certificate
+"""
+AFTER_HAND_WRITTEN = """\
+certificate = ClientCertificate(
+    stack, "Adopted", adopt_client_certificate_id="abc123", description="orders"
+)
+certificate_id = certificate.client_certificate_id
+pem = certificate.pem_encoded_certificate
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a deploy led to."""
+
+    certificates: list[str]
+    presented: str
+    pem: str
+    output: str
+    types: set[str]
+
+
+@dataclass(frozen=True)
+class Migration:
+    steps: Sequence[Seen]
+    after_destroy: list[str]
+
+
+def migrate(scene: Scene, example: str, stack: str, steps: Sequence[Edits]) -> Migration:
+    """Deploy an example and each step of its migration, then destroy the stack."""
+    seen: list[Seen] = []
+    for edits in steps:
+        id = seen[-1].presented if seen else ""
+        edits = {old: new.replace("abc123", id) for old, new in edits.items()}
+        app = scene.example(example, **edits)
+        app.deploy()
+        outputs = app.outputs(stack)
+        stage = scene.gateway.get_stage(restApiId=outputs["ApiId"], stageName="prod")
+        resources = scene.aws.client("cloudformation").describe_stack_resources(StackName=stack)
+        seen.append(
+            Seen(
+                certificates=ids(scene),
+                presented=stage["clientCertificateId"],
+                pem=scene.certificate(stage["clientCertificateId"])["pemEncodedCertificate"],
+                output=outputs["CertificateId"],
+                types={it["ResourceType"] for it in resources["StackResources"]},
+            )
+        )
+    app.destroy()
+    after_destroy = ids(scene)
+    scene.delete(seen[-1].presented)
+    return Migration(seen, after_destroy)
+
+
+def ids(scene: Scene) -> list[str]:
+    """Return the certificates of the migration, which have its description."""
+    items: Any = scene.gateway.get_client_certificates(limit=500)["items"]
+    return [it["clientCertificateId"] for it in items if it.get("description") == "orders"]
+
+
+def check(migration: Migration, removed: str) -> None:
+    first, adopted, done = migration.steps
+    [id] = first.certificates
+    for step in migration.steps:
+        assert step.certificates == [id]
+        assert step.presented == step.output == id
+        assert step.pem == first.pem
+    assert removed in first.types
+    assert removed in adopted.types
+    assert removed not in done.types
+    assert "Custom::ApiGatewayClientCertificate" in done.types
+    assert migration.after_destroy == [id], "the stack never deletes what it adopted"
+
+
+@story
+def from_native(scene: Scene) -> Migration:
+    steps: list[Edits] = [
+        {},
+        {**IMPORT, NATIVE: NATIVE_AND_ADOPTED, ", value=native.ref)": VALUE, API: NEW_API},
+        {**IMPORT, NATIVE: ADOPTED, ", value=native.ref)": VALUE, API: NEW_API},
+    ]
+    return migrate(scene, "native.py", "Native", steps)
+
+
+def test_a_native_certificate_is_adopted_without_replacing_it(from_native: Migration) -> None:
+    check(from_native, "AWS::ApiGateway::ClientCertificate")
+
+
+@story
+def from_aws_custom_resource(scene: Scene) -> Migration:
+    """In an account of its own, whose functions can run on Node, as AwsCustomResource's does."""
+    text = (EXAMPLES / "hand_written.py").read_text()
+    start = text[text.index("issued = ") : text.index("\napi = ")]
+    steps: list[Edits] = [
+        {},
+        {**IMPORT, HAND_WRITTEN: HAND_WRITTEN_AND_ADOPTED},
+        {**IMPORT, start: AFTER_HAND_WRITTEN},
+    ]
+    with WithNode(trust=scene.server_files[0]) as aws:
+        aws.environment["CDK_VALIDATION"] = "false"
+        toolkit = str(scene.folder / "bootstrap")
+        run_cdk(aws, "bootstrap", f"aws://{aws.account}/{aws.region}", "--output", toolkit)
+        own = Scene(aws, scene.folder, scene.server_files)
+        return migrate(own, "hand_written.py", "HandWritten", steps)
+
+
+def test_a_hand_written_resource_s_certificate_is_adopted_without_replacing_it(
+    from_aws_custom_resource: Migration,
+) -> None:
+    check(from_aws_custom_resource, "Custom::AWS")
