@@ -93,7 +93,7 @@ bench: .venv/.extra ## measure everything beside its peers: docs/benchmarks.md; 
 release-check: install ## build a release into dist/, twice, and check and install it
 	@python -m tools.release_check $(ARGS)
 
-dashboard: .venv/.extra ## draw docs/monitoring.svg: the example's dashboard with simulated data
+dashboard: .venv/.extra ## draw docs/how-to/monitoring.svg: the example's dashboard with simulated data
 	@python -m tools.dashboard
 
 lock: install ## write requirements*.txt from pyproject.toml; to upgrade all: ARGS=--upgrade

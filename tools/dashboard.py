@@ -1,4 +1,4 @@
-"""Draw docs/monitoring.svg, the dashboard of examples/monitoring.py, with simulated data.
+"""Draw docs/how-to/monitoring.svg, the dashboard of examples/monitoring.py, with simulated data.
 
 The widgets, their sizes and their lines are those of the synthesized dashboard, and the states of
 the alarms follow from their definitions. The data is that of a certificate that nobody replaces, as
@@ -19,7 +19,7 @@ from lambda_handler.metrics import days_to_expiry
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 EXAMPLE: Final = ROOT / "examples/monitoring.py"
-TARGET: Final = ROOT / "docs/monitoring.svg"
+TARGET: Final = ROOT / "docs/how-to/monitoring.svg"
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 VALIDITY: Final = timedelta(days=365)

@@ -142,7 +142,7 @@ class ClientCertificateBase(cdk.Resource):
 
         It is negative once the certificate has expired, and -1 if the certificate is gone. The
         first call of this method, of an alarm's or of the widget's has the stack's function check
-        the certificate every 12 hours: docs/monitoring.md.
+        the certificate every 12 hours: docs/how-to/monitor.md.
 
         Args:
             options: Further arguments of `aws_cloudwatch.Metric`, such as `label` and `period`.

@@ -93,7 +93,7 @@ def alarm_on_expiry(
     days = _days(construct, within)
     defaults = {
         "alarm_description": f"Client certificate {construct.node.path} expires within {days:g} "
-        "days, has expired, or (-1) was deleted: replace it (docs/monitoring.md)",
+        "days, has expired, or (-1) was deleted: replace it (docs/how-to/monitor.md)",
         "treat_missing_data": cloudwatch.TreatMissingData.IGNORE,
     }
     return metric_days_to_expiry(construct, dimensions).create_alarm(
@@ -127,7 +127,7 @@ def alarm_on_check_failure(
 
     defaults = {
         "alarm_description": f"No check of client certificate {construct.node.path} has succeeded "
-        f"for {2 * interval.to_hours():g} hours: see the function's log (docs/monitoring.md)",
+        f"for {2 * interval.to_hours():g} hours: see the function's log (docs/how-to/monitor.md)",
     }
     metric = metric_days_to_expiry(
         construct, dimensions, statistic=cloudwatch.Stats.SAMPLE_COUNT, period=interval
