@@ -52,7 +52,7 @@ class Invoker:
 
         What these invocations start in turn is waited for, too.
         """
-        finished = []
+        finished: list[Invocation] = []
         while True:
             with self._lock:
                 started, self._started = self._started, []

@@ -53,7 +53,7 @@ class Scheduler:
         self._clock, self._invoker = clock, invoker
         self._fired_until = clock.now()
         self._service: Any = import_module("ministack.services.scheduler")
-        self._service._tick_schedules = lambda: None
+        self._service._tick_schedules = lambda: None  # type: ignore[attr-defined]
         _provision_all_properties(self._service)
 
     def skip(self) -> None:

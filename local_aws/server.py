@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import threading
+from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
@@ -30,7 +31,8 @@ def main() -> None:
     config.certfile, config.keyfile = settings.certificate, settings.private_key
     config.accesslog = config.errorlog = "-"
     config.keep_alive_timeout = 75
-    asyncio.run(serve(install(settings), config))
+    app: Any = install(settings)  # hypercorn and ministack describe ASGI in different types
+    asyncio.run(serve(app, config))
 
 
 def _exit_with_parent(folder: str) -> None:

@@ -63,8 +63,8 @@ def main() -> None:
 
 def _build(source: Path, target: Path, *options: str, umask: int = -1) -> tuple[Path, Path]:
     """Build wheel and sdist; the wheel from the sdist, unless the options say otherwise."""
-    command = (sys.executable, "-m", "build", "--no-isolation", *options, "--outdir", target)
-    _run(*command, source, umask=umask)
+    build = (sys.executable, "-m", "build", "--no-isolation")
+    _run(*build, *options, "--outdir", target, source, umask=umask)
     [wheel], [sdist] = target.glob("*.whl"), target.glob("*.tar.gz")
     return wheel, sdist
 

@@ -2,8 +2,8 @@
 //
 //	go run server.go trusted-clients.pem server.pem server.key [port]
 //
-// It loads the files again on SIGHUP. trusted_clients.py writes the PEM file; docs/how-to/trust.md explains
-// it.
+// It loads the files again on SIGHUP. trusted_clients.py writes the PEM file;
+// docs/how-to/trust.md explains it.
 package main
 
 import (

@@ -2,8 +2,8 @@
 //
 // node server.mjs trusted-clients.pem server.pem server.key [port]
 //
-// It loads the files again on SIGHUP. trusted_clients.py writes the PEM file; docs/how-to/trust.md explains
-// it.
+// It loads the files again on SIGHUP. trusted_clients.py writes the PEM file;
+// docs/how-to/trust.md explains it.
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.deploy import WithNode
 from local_aws.cdk import run_cdk
-from tests.e2e.support import EXAMPLES, Scene, story
+from tests.e2e.support import EXAMPLES, ScenarioContext, scenario
 
 Edits = Mapping[str, str]
 
@@ -96,35 +96,37 @@ class Migration:
     after_destroy: list[str]
 
 
-def migrate(scene: Scene, example: str, stack: str, steps: Sequence[Edits]) -> Migration:
+def migrate(
+    context: ScenarioContext, example: str, stack: str, steps: Sequence[Edits]
+) -> Migration:
     """Deploy an example and each step of its migration, then destroy the stack."""
     seen: list[Seen] = []
     for edits in steps:
         id = seen[-1].presented if seen else ""
         edits = {old: new.replace("abc123", id) for old, new in edits.items()}
-        app = scene.example(example, **edits)
+        app = context.example(example, **edits)
         app.deploy()
         outputs = app.outputs(stack)
-        stage = scene.gateway.get_stage(restApiId=outputs["ApiId"], stageName="prod")
-        resources = scene.aws.client("cloudformation").describe_stack_resources(StackName=stack)
+        stage = context.gateway.get_stage(restApiId=outputs["ApiId"], stageName="prod")
+        resources = context.aws.client("cloudformation").describe_stack_resources(StackName=stack)
         seen.append(
             Seen(
-                certificates=ids(scene),
+                certificates=ids(context),
                 presented=stage["clientCertificateId"],
-                pem=scene.certificate(stage["clientCertificateId"])["pemEncodedCertificate"],
+                pem=context.certificate(stage["clientCertificateId"])["pemEncodedCertificate"],
                 output=outputs["CertificateId"],
                 types={it["ResourceType"] for it in resources["StackResources"]},
             )
         )
     app.destroy()
-    after_destroy = ids(scene)
-    scene.delete(seen[-1].presented)
+    after_destroy = ids(context)
+    context.delete(seen[-1].presented)
     return Migration(seen, after_destroy)
 
 
-def ids(scene: Scene) -> list[str]:
+def ids(context: ScenarioContext) -> list[str]:
     """Return the certificates of the migration, which have its description."""
-    items: Any = scene.gateway.get_client_certificates(limit=500)["items"]
+    items: Any = context.gateway.get_client_certificates(limit=500)["items"]
     return [it["clientCertificateId"] for it in items if it.get("description") == "orders"]
 
 
@@ -142,22 +144,22 @@ def check(migration: Migration, removed: str) -> None:
     assert migration.after_destroy == [id], "the stack never deletes what it adopted"
 
 
-@story
-def from_native(scene: Scene) -> Migration:
+@scenario
+def from_native(context: ScenarioContext) -> Migration:
     steps: list[Edits] = [
         {},
         {**IMPORT, NATIVE: NATIVE_AND_ADOPTED, ", value=native.ref)": VALUE, API: NEW_API},
         {**IMPORT, NATIVE: ADOPTED, ", value=native.ref)": VALUE, API: NEW_API},
     ]
-    return migrate(scene, "native.py", "Native", steps)
+    return migrate(context, "native.py", "Native", steps)
 
 
 def test_a_native_certificate_is_adopted_without_replacing_it(from_native: Migration) -> None:
     check(from_native, "AWS::ApiGateway::ClientCertificate")
 
 
-@story
-def from_aws_custom_resource(scene: Scene) -> Migration:
+@scenario
+def from_aws_custom_resource(context: ScenarioContext) -> Migration:
     """In an account of its own, whose functions can run on Node, as AwsCustomResource's does."""
     text = (EXAMPLES / "hand_written.py").read_text()
     start = text[text.index("issued = ") : text.index("\napi = ")]
@@ -166,11 +168,11 @@ def from_aws_custom_resource(scene: Scene) -> Migration:
         {**IMPORT, HAND_WRITTEN: HAND_WRITTEN_AND_ADOPTED},
         {**IMPORT, start: AFTER_HAND_WRITTEN},
     ]
-    with WithNode(trust=scene.server_files[0]) as aws:
+    with WithNode(trust=context.server_files[0]) as aws:
         aws.environment["CDK_VALIDATION"] = "false"
-        toolkit = str(scene.folder / "bootstrap")
+        toolkit = str(context.folder / "bootstrap")
         run_cdk(aws, "bootstrap", f"aws://{aws.account}/{aws.region}", "--output", toolkit)
-        own = Scene(aws, scene.folder, scene.server_files)
+        own = ScenarioContext(aws, context.folder, context.server_files)
         return migrate(own, "hand_written.py", "HandWritten", steps)
 
 

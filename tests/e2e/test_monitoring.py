@@ -4,13 +4,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.support import Scene, story
+from tests.e2e.support import ScenarioContext, scenario
 
 STACK = "Monitoring"
 
 
 @dataclass(frozen=True)
-class Story:
+class Result:
     """What the account held, and the metric lines of the deploy and of two checks."""
 
     schedule: dict[str, Any]
@@ -22,55 +22,57 @@ class Story:
     left: list[Any]
 
 
-@story
-def monitored(scene: Scene) -> Story:
-    app = scene.example("monitoring.py")
+@scenario
+def monitored(context: ScenarioContext) -> Result:
+    app = context.example("monitoring.py")
     app.deploy()
-    resources = scene.aws.client("cloudformation").describe_stack_resources(StackName=STACK)
+    resources = context.aws.client("cloudformation").describe_stack_resources(StackName=STACK)
     by_type = {it["ResourceType"]: it for it in resources["StackResources"]}
     certificate = by_type["Custom::ApiGatewayClientCertificate"]
     [schedule_name] = [
         it["Name"]
-        for it in scene.aws.client("scheduler").list_schedules()["Schedules"]
+        for it in context.aws.client("scheduler").list_schedules()["Schedules"]
         if STACK in it["Name"]
     ]
-    schedule = scene.aws.client("scheduler").get_schedule(Name=schedule_name)
-    alarms = scene.aws.client("cloudwatch").describe_alarms(AlarmNamePrefix=STACK)["MetricAlarms"]
-    lines = _metric_lines(scene, schedule)
-    _invoke(scene, schedule)
-    checked = _metric_lines(scene, schedule)[len(lines) :]
-    scene.delete(certificate["PhysicalResourceId"])
-    _invoke(scene, schedule)
-    after_deletion = _metric_lines(scene, schedule)[len(lines) + len(checked) :]
+    schedule = context.aws.client("scheduler").get_schedule(Name=schedule_name)
+    alarms = context.aws.client("cloudwatch").describe_alarms(AlarmNamePrefix=STACK)["MetricAlarms"]
+    lines = _metric_lines(context, schedule)
+    _invoke(context, schedule)
+    checked = _metric_lines(context, schedule)[len(lines) :]
+    context.delete(certificate["PhysicalResourceId"])
+    _invoke(context, schedule)
+    after_deletion = _metric_lines(context, schedule)[len(lines) + len(checked) :]
     app.destroy()
     dimensions = {"StackName": STACK, "LogicalId": certificate["LogicalResourceId"]}
     left = [
         it
-        for it in scene.aws.client("scheduler").list_schedules()["Schedules"]
+        for it in context.aws.client("scheduler").list_schedules()["Schedules"]
         if STACK in it["Name"]
     ]
-    return Story(schedule, alarms, dimensions, lines, checked, after_deletion, left)
+    return Result(schedule, alarms, dimensions, lines, checked, after_deletion, left)
 
 
-def _invoke(scene: Scene, schedule: dict[str, Any]) -> None:
+def _invoke(context: ScenarioContext, schedule: dict[str, Any]) -> None:
     """Invoke the schedule's target with its input, as it was deployed."""
     target = schedule["Target"]
-    result = scene.aws.client("lambda").invoke(FunctionName=target["Arn"], Payload=target["Input"])
+    result = context.aws.client("lambda").invoke(
+        FunctionName=target["Arn"], Payload=target["Input"]
+    )
     assert "FunctionError" not in result, result["Payload"].read()
 
 
-def _metric_lines(scene: Scene, schedule: dict[str, Any]) -> list[dict[str, Any]]:
-    function = scene.aws.client("lambda").get_function_configuration(
+def _metric_lines(context: ScenarioContext, schedule: dict[str, Any]) -> list[dict[str, Any]]:
+    function = context.aws.client("lambda").get_function_configuration(
         FunctionName=schedule["Target"]["Arn"]
     )
-    events = scene.aws.client("logs").filter_log_events(
+    events = context.aws.client("logs").filter_log_events(
         logGroupName=function["LoggingConfig"]["LogGroup"]
     )["events"]
     messages = [event["message"] for event in events]
     return [json.loads(it) for it in messages if it.startswith("{") and "CloudWatchMetrics" in it]
 
 
-def test_create_prints_the_metric_with_the_alarms_dimensions(monitored: Story) -> None:
+def test_create_prints_the_metric_with_the_alarms_dimensions(monitored: Result) -> None:
     [line] = monitored.at_create
     assert monitored.dimensions.items() <= line.items()
     assert 364 < line["DaysToExpiry"] <= 365
@@ -80,18 +82,18 @@ def test_create_prints_the_metric_with_the_alarms_dimensions(monitored: Story) -
         assert {it["Name"]: it["Value"] for it in alarm["Dimensions"]} == monitored.dimensions
 
 
-def test_check_with_the_schedules_input_prints_the_metric(monitored: Story) -> None:
+def test_check_with_the_schedules_input_prints_the_metric(monitored: Result) -> None:
     assert json.loads(monitored.schedule["Target"]["Input"])["task"] == "monitor"
     [line] = monitored.checked
     assert monitored.dimensions.items() <= line.items()
     assert 364 < line["DaysToExpiry"] <= 365
 
 
-def test_check_reports_a_certificate_deleted_by_hand(monitored: Story) -> None:
+def test_check_reports_a_certificate_deleted_by_hand(monitored: Result) -> None:
     [line] = monitored.after_deletion_by_hand
     assert monitored.dimensions.items() <= line.items()
     assert line["DaysToExpiry"] == -1
 
 
-def test_destroy_takes_the_schedule(monitored: Story) -> None:
+def test_destroy_takes_the_schedule(monitored: Result) -> None:
     assert monitored.left == []

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.e2e.support import Scene, story
+from tests.e2e.support import ScenarioContext, scenario
 
 
 @dataclass(frozen=True)
@@ -13,14 +13,14 @@ class Deployed:
     presented: str
 
 
-@story
-def websocket(scene: Scene) -> Deployed:
-    app = scene.example("websocket_api.py")
+@scenario
+def websocket(context: ScenarioContext) -> Deployed:
+    app = context.example("websocket_api.py")
     app.deploy()
-    v2 = scene.aws.client("apigatewayv2")
+    v2 = context.aws.client("apigatewayv2")
     [api] = [it["ApiId"] for it in v2.get_apis()["Items"] if it["Name"] == "Chat"]
     stage = v2.get_stage(ApiId=api, StageName="prod")
-    certificate = scene.certificate_of("WebSocketApi")["clientCertificateId"]
+    certificate = context.certificate_of("WebSocketApi")["clientCertificateId"]
     app.destroy()
     return Deployed(certificate, stage["ClientCertificateId"])
 

@@ -30,7 +30,7 @@ def state(alarm: dict[str, Any], *values: float | None, now: float = 10 * DAY) -
         return values[int((now - end) / alarm["Period"])]
 
     verdict = evaluate_alarm(alarm, statistic, now)
-    return verdict and verdict.state
+    return verdict.state if verdict else None
 
 
 @pytest.mark.parametrize(

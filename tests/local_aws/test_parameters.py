@@ -1,6 +1,6 @@
 """Parameters, as the API reference of Systems Manager describes them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -73,7 +73,7 @@ def test_a_deletion_takes_the_tags_and_the_versions(ssm: Any) -> None:
 
 
 def test_tags_of_a_parameter_that_does_not_exist_are_refused(ssm: Any) -> None:
-    calls = (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: ssm.list_tags_for_resource(**RESOURCE),
         lambda: ssm.add_tags_to_resource(**RESOURCE, Tags=TAGS),
         lambda: ssm.remove_tags_from_resource(**RESOURCE, TagKeys=["a"]),

@@ -214,7 +214,7 @@ def test_check_failure_alarm_fires_when_data_is_missing(stack: cdk.Stack) -> Non
         (cdk.Duration.days(366), "366"),
         (cdk.Duration.hours(365 * 24 + 12), "365.5"),
     ],
-    ids=str,
+    ids=["zero", "366-days", "365.5-days"],
 )
 def test_within_that_no_certificate_reaches_is_refused(
     stack: cdk.Stack, within: cdk.Duration, days: str
