@@ -55,10 +55,17 @@ class RotatingProperty:
 
 
 class Task:
-    """An event that does not come from CloudFormation: its keys, and the values of `task`."""
+    """An event that does not come from CloudFormation: its keys, and the values of `task`.
+
+    `main` knows these values too: it responds even if this module cannot be imported.
+    """
 
     TASK: Final = "task"
     TIME: Final = "time"
+    MONITOR: Final = "monitor"
+    CERTIFICATES: Final = "certificates"
+    """Each has the dimensions of its metric, and this one:"""
+    CERTIFICATE_ID: Final = "ClientCertificateId"
     ROTATE: Final = "rotate"
     RESOURCES: Final = "resources"
     """Each has all properties of the custom resource, and these two:"""
@@ -85,19 +92,6 @@ class Metric:
     DAYS_TO_EXPIRY: Final = "DaysToExpiry"
     STACK_NAME: Final = "StackName"
     LOGICAL_ID: Final = "LogicalId"
-
-
-class MonitorTask:
-    """The event of the monitoring schedule. Its certificates have the metric's dimensions too.
-
-    `main` knows the task's name too: it cannot rely on this module.
-    """
-
-    TASK: Final = "task"
-    NAME: Final = "monitor"
-    TIME: Final = "time"
-    CERTIFICATES: Final = "certificates"
-    CERTIFICATE_ID: Final = "ClientCertificateId"
 
 
 class OwnTag:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from . import clock, custom_resource, metrics
 from .api_gateway import ApiGateway
 from .calls import CALL_SECONDS, Caller
-from .contract import Metric, MonitorTask
+from .contract import Metric, Task
 from .deadline import Deadline
 from .errors import InvalidRequestError, RefusedError, RequestError
 from .physical_id import is_certificate_id
@@ -41,12 +41,10 @@ def run(event: Mapping[str, Any], context: Any) -> None:
     Raises:
         RequestError: Certificates could not be checked. The text names each, and why.
     """
-    listed = event.get(MonitorTask.CERTIFICATES)
+    listed = event.get(Task.CERTIFICATES)
     if not isinstance(listed, list):
-        raise InvalidRequestError(
-            f"{MonitorTask.CERTIFICATES} must be a list of objects, not {listed!r}"
-        )
-    now = clock.later(event.get(MonitorTask.TIME), datetime.now(UTC))
+        raise InvalidRequestError(f"{Task.CERTIFICATES} must be a list of objects, not {listed!r}")
+    now = clock.later(event.get(Task.TIME), datetime.now(UTC))
     seconds = 0.9 * context.get_remaining_time_in_millis() / 1000
     call_seconds = min(CALL_SECONDS, seconds / 3)
     client = custom_resource.client(call_seconds)
@@ -55,7 +53,7 @@ def run(event: Mapping[str, Any], context: Any) -> None:
     for position, entry in enumerate(listed):
         # Each has an equal part of the time left, so that retries for one leave time for the rest.
         share = deadline.share(len(listed) - position)
-        name = f"{MonitorTask.CERTIFICATES}[{position}]"
+        name = f"{Task.CERTIFICATES}[{position}]"
         try:
             monitored = read(entry)
             name = str(monitored)
@@ -81,13 +79,13 @@ def read(entry: Any) -> Monitored:
     """
     if not isinstance(entry, Mapping):
         raise InvalidRequestError("it must be an object")
-    names = (Metric.STACK_NAME, Metric.LOGICAL_ID, MonitorTask.CERTIFICATE_ID)
+    names = (Metric.STACK_NAME, Metric.LOGICAL_ID, Task.CERTIFICATE_ID)
     for name in names:
         if not isinstance(entry.get(name), str) or not entry[name]:
             raise InvalidRequestError(f"{name} must be a non-empty string, not {entry.get(name)!r}")
     found = Monitored(*(entry[name] for name in names))
     if not is_certificate_id(found.certificate_id):
-        raise InvalidRequestError(f"{MonitorTask.CERTIFICATE_ID} must be a certificate's ID")
+        raise InvalidRequestError(f"{Task.CERTIFICATE_ID} must be a certificate's ID")
     return found
 
 

@@ -141,8 +141,8 @@ class ClientCertificateBase(cdk.Resource):
         """Return the metric `DaysToExpiry`, by default the minimum over a day.
 
         It is negative once the certificate has expired, and -1 if the certificate is gone. The
-        first call of this method, of an alarm's or of the widget's has the stack's function check
-        the certificate every 12 hours: docs/how-to/monitor.md.
+        first call of this method, or of one of the three below, makes the stack's function check
+        the certificate every 12 hours (docs/how-to/monitor.md).
 
         Args:
             options: Further arguments of `aws_cloudwatch.Metric`, such as `label` and `period`.
@@ -187,7 +187,7 @@ class ClientCertificateBase(cdk.Resource):
         """Return a graph for a dashboard, with a line where the expiry alarm fires.
 
         Args:
-            within: The alarm's.
+            within: That of the expiry alarm.
             options: Further arguments of `aws_cloudwatch.GraphWidget`, such as `width`.
 
         Raises:
@@ -202,6 +202,7 @@ class ClientCertificateBase(cdk.Resource):
         return dimensions
 
     def _metric_logical_id(self) -> str:
+        """Return the `LogicalResourceId` that the handler receives."""
         resource = self._resource.node.default_child
         assert isinstance(resource, cdk.CfnElement)
         return resource.logical_id

@@ -35,6 +35,7 @@ class Known(ClientCertificateBase):
         self._attributes = {**given, Attribute.ARN: arn + given[Attribute.ID]}
 
     def _metric_logical_id(self) -> str:
+        """Return the construct's unique ID: there is no resource that has a logical ID."""
         return cdk.Names.unique_id(self)
 
     def _unread_attribute(self, name: str) -> str:

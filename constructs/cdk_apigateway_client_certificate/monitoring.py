@@ -15,7 +15,7 @@ from constructs import Construct, IConstruct
 
 from ._provider import get_or_create_function
 from .lambda_handler import contract
-from .lambda_handler.contract import Metric, MonitorTask
+from .lambda_handler.contract import Metric, Task
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CHECK_INTERVAL: Final = cdk.Duration.hours(12)
 """How often the schedule of a stack's certificates invokes the function."""
 ALARM_WITHIN: Final = cdk.Duration.days(30)
-"""How long before the expiration the alarm fires, unless it is told otherwise."""
+"""How long before the expiration the alarm fires, by default."""
 
 _ID: Final = f"{contract.RESOURCE_TYPE}Monitoring"
 _VALIDITY: Final = cdk.Duration.days(365)
@@ -32,7 +32,7 @@ _SCHEDULED_TIME: Final = "<aws.scheduler.scheduled-time>"
 
 
 def dimensions(construct: IConstruct, logical_id: str) -> dict[str, str]:
-    """Return the dimensions of a certificate's metric, the same as the handler prints.
+    """Return the dimensions of a certificate's metric, as the handler prints them.
 
     Args:
         construct: The certificate.
@@ -143,8 +143,8 @@ def alarm_on_check_failure(
     )
     resource = alarm.node.default_child
     assert isinstance(resource, cloudwatch.CfnAlarm)
-    # Else it would fire before the first checks. As an override, since CfnAlarm has had the
-    # property only since a later version of aws-cdk-lib than the oldest that this package takes.
+    # Without it, the alarm would fire before the first checks. It is an override because CfnAlarm
+    # of the oldest supported aws-cdk-lib has no such property.
     warm_up = {"WarmUpPeriodDurationInMinutes": 2 * interval.to_minutes()}
     resource.add_property_override("WarmUpConfiguration", warm_up)
     return alarm
@@ -181,7 +181,7 @@ def days_to_expiry_widget(
 def add_to_schedule(
     certificate: IConstruct, dimensions: Mapping[str, str], client_certificate_id: str
 ) -> None:
-    """Have the function check a certificate every 12 hours. A second call changes nothing.
+    """Make the function check a certificate every 12 hours. A second call changes nothing.
 
     The first call in a stack creates the stack's schedule.
     """
@@ -191,7 +191,7 @@ def add_to_schedule(
         _create_schedule(stack, _CERTIFICATES[stack])
     _CERTIFICATES[stack][certificate.node.path] = {
         **dimensions,
-        MonitorTask.CERTIFICATE_ID: client_certificate_id,
+        Task.CERTIFICATE_ID: client_certificate_id,
     }
 
 
@@ -222,16 +222,16 @@ def _create_schedule(stack: cdk.Stack, certificates: Mapping[str, Mapping[str, s
         inline_policies={"Invoke": iam.PolicyDocument(statements=[invoke])},
     )
     task = {
-        MonitorTask.TASK: MonitorTask.NAME,
-        MonitorTask.TIME: _SCHEDULED_TIME,
-        MonitorTask.CERTIFICATES: cdk.Lazy.any(_Certificates(stack, certificates)),
+        Task.TASK: Task.MONITOR,
+        Task.TIME: _SCHEDULED_TIME,
+        Task.CERTIFICATES: cdk.Lazy.any(_Certificates(stack, certificates)),
     }
     # L1: the L2 target resolves its input at once, while certificates are still added, and allows
     # its role to invoke all versions of the function too.
     scheduler.CfnSchedule(
         scope,
         "Schedule",
-        description="Has the days to expiry of the client certificates checked",
+        description="Checks how many days the client certificates are still valid",
         schedule_expression=f"rate({CHECK_INTERVAL.to_hours():g} hours)",
         flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
         target=scheduler.CfnSchedule.TargetProperty(
@@ -247,7 +247,10 @@ def _create_schedule(stack: cdk.Stack, certificates: Mapping[str, Mapping[str, s
 
 @jsii.implements(cdk.IStableAnyProducer)
 class _Certificates:
-    """The list in the schedule's input. It holds the stack, whose entry would otherwise go."""
+    """The list in the schedule's input.
+
+    It keeps the stack, and with it the stack's entry in `_CERTIFICATES`, which is a weak one.
+    """
 
     def __init__(self, stack: cdk.Stack, certificates: Mapping[str, Mapping[str, str]]) -> None:
         self._stack = stack

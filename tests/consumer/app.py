@@ -3,6 +3,7 @@
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.interfaces import aws_apigateway as interfaces
@@ -25,6 +26,22 @@ def attach(certificate: IClientCertificate, stack: cdk.Stack, stage: apigateway.
     certificate.attach_to(apigatewayv2.CfnStage(stack, "V2", api_id="abc", stage_name="v1"))
 
 
+def watch(certificate: IClientCertificate) -> cloudwatch.Dashboard:
+    """Ask for all that monitors a certificate."""
+    alarms: list[cloudwatch.Alarm] = [
+        certificate.alarm_on_expiry("Expiry", within=cdk.Duration.days(45)),
+        certificate.alarm_on_check_failure("CheckFailure", alarm_name="check"),
+    ]
+    metric: cloudwatch.Metric = certificate.metric_days_to_expiry(label="orders")
+    dashboard = cloudwatch.Dashboard(certificate.stack, "Dashboard")
+    dashboard.add_widgets(
+        certificate.days_to_expiry_widget(width=12),
+        cloudwatch.GraphWidget(left=[metric]),
+        cloudwatch.AlarmStatusWidget(alarms=alarms),
+    )
+    return dashboard
+
+
 def use(certificate: IClientCertificate, stage: apigateway.Stage, reader: iam.Role) -> str:
     """Use a certificate as an L2 interface, wherever it comes from."""
     cdk.Tags.of(certificate).add("team", "edge")
@@ -35,6 +52,7 @@ def use(certificate: IClientCertificate, stage: apigateway.Stage, reader: iam.Ro
     parameter.grant_read(reader)
     stack: cdk.Stack = certificate.stack
     apigateway.CfnStage(stack, "L1", rest_api_id="abc", client_certificate_id=certificate)
+    watch(certificate)
     reference: interfaces.ClientCertificateReference = certificate.client_certificate_ref
     texts: list[str] = [
         certificate.node.path,
