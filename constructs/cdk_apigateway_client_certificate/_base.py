@@ -150,7 +150,7 @@ class ClientCertificateBase(cdk.Resource):
         return monitoring.metric_days_to_expiry(self, self._monitored(), **options)
 
     def alarm_on_expiry(
-        self, id: str, *, within: cdk.Duration = monitoring.ALARM_WITHIN, **options: Any
+        self, id: str, *, within: cdk.Duration | None = None, **options: Any
     ) -> "cloudwatch.Alarm":
         """Create an alarm that fires when the certificate expires soon, has expired or is gone.
 
@@ -158,7 +158,7 @@ class ClientCertificateBase(cdk.Resource):
 
         Args:
             id: The alarm's construct ID in the certificate's scope.
-            within: How long before the expiration it fires.
+            within: How long before the expiration it fires. 30 days by default.
             options: Further arguments of `aws_cloudwatch.Alarm`, such as `alarm_name`.
 
         Returns:
@@ -182,12 +182,12 @@ class ClientCertificateBase(cdk.Resource):
         return monitoring.alarm_on_check_failure(self, id, self._monitored(), **options)
 
     def days_to_expiry_widget(
-        self, *, within: cdk.Duration = monitoring.ALARM_WITHIN, **options: Any
+        self, *, within: cdk.Duration | None = None, **options: Any
     ) -> "cloudwatch.GraphWidget":
         """Return a graph for a dashboard, with a line where the expiry alarm fires.
 
         Args:
-            within: That of the expiry alarm.
+            within: That of the expiry alarm. 30 days by default.
             options: Further arguments of `aws_cloudwatch.GraphWidget`, such as `width`.
 
         Raises:

@@ -1,7 +1,8 @@
 """The metric of a client certificate, its alarms and its widget, and the schedule of the checks.
 
 aws_cloudwatch and aws_scheduler are imported where they are used: together they take a third of a
-second, and most stacks ask for neither.
+second, and most stacks ask for neither. For the same reason no `Duration` is created at import:
+the first call to CDK takes a tenth of a second.
 """
 
 from collections.abc import Mapping
@@ -20,13 +21,13 @@ from .lambda_handler.contract import Metric, Task
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
 
-CHECK_INTERVAL: Final = cdk.Duration.hours(12)
-"""How often the schedule of a stack's certificates invokes the function."""
-ALARM_WITHIN: Final = cdk.Duration.days(30)
-"""How long before the expiration the alarm fires, by default."""
+CHECK_HOURS: Final = 12
+"""Hours between two checks of a stack's certificates."""
+ALARM_DAYS: Final = 30
+"""Days before the expiration at which the alarm fires by default."""
+VALIDITY_DAYS: Final = 365
 
 _ID: Final = f"{contract.RESOURCE_TYPE}Monitoring"
-_VALIDITY: Final = cdk.Duration.days(365)
 _SCHEDULED_TIME: Final = "<aws.scheduler.scheduled-time>"
 """EventBridge Scheduler replaces it. Source: its user guide, "Adding context attributes"."""
 
@@ -80,10 +81,12 @@ def alarm_on_expiry(
     id: str,
     dimensions: Mapping[str, str],
     *,
-    within: cdk.Duration = ALARM_WITHIN,
+    within: cdk.Duration | None = None,
     **options: Any,
 ) -> "cloudwatch.Alarm":
     """Create the alarm that fires when a certificate has at most `within` left, or is gone.
+
+    `within` is 30 days by default.
 
     Raises:
         ValueError: `within` is not positive, or is longer than a certificate is valid.
@@ -111,7 +114,7 @@ def alarm_on_check_failure(
     id: str,
     dimensions: Mapping[str, str],
     *,
-    interval: cdk.Duration = CHECK_INTERVAL,
+    interval: cdk.Duration | None = None,
     **options: Any,
 ) -> "cloudwatch.Alarm":
     """Create the alarm that fires when two checks in a row reported nothing.
@@ -120,11 +123,12 @@ def alarm_on_check_failure(
         construct: The certificate, which becomes the alarm's scope.
         id: The alarm's construct ID.
         dimensions: The metric's dimensions.
-        interval: The time from one check to the next.
+        interval: The time from one check to the next: 12 hours by default.
         options: Further arguments of `aws_cloudwatch.Alarm`.
     """
     from aws_cdk import aws_cloudwatch as cloudwatch
 
+    interval = interval or cdk.Duration.hours(CHECK_HOURS)
     defaults = {
         "alarm_description": f"No check of client certificate {construct.node.path} has succeeded "
         f"for {2 * interval.to_hours():g} hours: see the function's log (docs/how-to/monitor.md)",
@@ -154,7 +158,7 @@ def days_to_expiry_widget(
     construct: IConstruct,
     dimensions: Mapping[str, str],
     *,
-    within: cdk.Duration = ALARM_WITHIN,
+    within: cdk.Duration | None = None,
     **options: Any,
 ) -> "cloudwatch.GraphWidget":
     """Return a graph of the metric with a line at `within`, where the alarm fires.
@@ -232,7 +236,7 @@ def _create_schedule(stack: cdk.Stack, certificates: Mapping[str, Mapping[str, s
         scope,
         "Schedule",
         description="Checks how many days the client certificates are still valid",
-        schedule_expression=f"rate({CHECK_INTERVAL.to_hours():g} hours)",
+        schedule_expression=f"rate({CHECK_HOURS} hours)",
         flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
         target=scheduler.CfnSchedule.TargetProperty(
             arn=function.function_arn,
@@ -260,11 +264,11 @@ class _Certificates:
         return list(self._certificates.values())
 
 
-def _days(construct: IConstruct, within: cdk.Duration) -> float:
-    days = within.to_days(integral=False)
-    if not 0 < days <= _VALIDITY.to_days():
+def _days(construct: IConstruct, within: cdk.Duration | None) -> float:
+    days = float(ALARM_DAYS) if within is None else float(within.to_days(integral=False))
+    if not 0 < days <= VALIDITY_DAYS:
         raise ValueError(
             f"{construct.node.path}: within is {days:g} days, but a certificate is valid for "
-            f"{_VALIDITY.to_days():g}: use more than 0 and at most {_VALIDITY.to_days():g} days"
+            f"{VALIDITY_DAYS}: use more than 0 and at most {VALIDITY_DAYS} days"
         )
-    return float(days)
+    return days
