@@ -26,7 +26,7 @@ from .request import read
 log.configure()
 logger = logging.getLogger(__name__)
 
-CLIENT: Final = make_client("apigateway", CALL_SECONDS)
+CLIENT: "Final[APIGatewayClient]" = make_client("apigateway", CALL_SECONDS)
 """Created while Lambda initializes the function, when the processor is at full speed."""
 
 Attributes = dict[str, str]
@@ -67,7 +67,8 @@ def client(call_seconds: float) -> Any:
     """Return a client that waits at most `call_seconds` for a call: `CLIENT` if it does."""
     if call_seconds == CALL_SECONDS:
         return CLIENT
-    return make_client("apigateway", call_seconds)
+    other: APIGatewayClient = make_client("apigateway", call_seconds)
+    return other
 
 
 class CustomResource(CfnResource):

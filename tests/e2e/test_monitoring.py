@@ -10,7 +10,7 @@ STACK = "Monitoring"
 
 
 @dataclass(frozen=True)
-class Result:
+class Outcome:
     """What the account held, and the metric lines of the deploy and of two checks."""
 
     schedule: dict[str, Any]
@@ -23,7 +23,7 @@ class Result:
 
 
 @scenario
-def monitored(context: ScenarioContext) -> Result:
+def monitored(context: ScenarioContext) -> Outcome:
     app = context.example("monitoring.py")
     app.deploy()
     resources = context.aws.client("cloudformation").describe_stack_resources(StackName=STACK)
@@ -49,7 +49,7 @@ def monitored(context: ScenarioContext) -> Result:
         for it in context.aws.client("scheduler").list_schedules()["Schedules"]
         if STACK in it["Name"]
     ]
-    return Result(schedule, alarms, dimensions, lines, checked, after_deletion, left)
+    return Outcome(schedule, alarms, dimensions, lines, checked, after_deletion, left)
 
 
 def _invoke(context: ScenarioContext, schedule: dict[str, Any]) -> None:
@@ -72,7 +72,7 @@ def _metric_lines(context: ScenarioContext, schedule: dict[str, Any]) -> list[di
     return [json.loads(it) for it in messages if it.startswith("{") and "CloudWatchMetrics" in it]
 
 
-def test_create_prints_the_metric_with_the_alarms_dimensions(monitored: Result) -> None:
+def test_create_prints_the_metric_with_the_alarms_dimensions(monitored: Outcome) -> None:
     [line] = monitored.at_create
     assert monitored.dimensions.items() <= line.items()
     assert 364 < line["DaysToExpiry"] <= 365
@@ -82,18 +82,18 @@ def test_create_prints_the_metric_with_the_alarms_dimensions(monitored: Result) 
         assert {it["Name"]: it["Value"] for it in alarm["Dimensions"]} == monitored.dimensions
 
 
-def test_check_with_the_schedules_input_prints_the_metric(monitored: Result) -> None:
+def test_check_with_the_schedules_input_prints_the_metric(monitored: Outcome) -> None:
     assert json.loads(monitored.schedule["Target"]["Input"])["task"] == "monitor"
     [line] = monitored.checked
     assert monitored.dimensions.items() <= line.items()
     assert 364 < line["DaysToExpiry"] <= 365
 
 
-def test_check_reports_a_certificate_deleted_by_hand(monitored: Result) -> None:
+def test_check_reports_a_certificate_deleted_by_hand(monitored: Outcome) -> None:
     [line] = monitored.after_deletion_by_hand
     assert monitored.dimensions.items() <= line.items()
     assert line["DaysToExpiry"] == -1
 
 
-def test_destroy_takes_the_schedule(monitored: Result) -> None:
+def test_destroy_takes_the_schedule(monitored: Outcome) -> None:
     assert monitored.left == []
