@@ -167,6 +167,21 @@ def test_certificate_that_cannot_be_read_does_not_hide_the_others(
 
 
 @pytest.mark.failure_mode(36)
+def test_retries_for_others_leave_time_for_the_last_certificate(
+    environment: Environment, in_process: InProcessFunction, ids: list[str], capsys: Printed
+) -> None:
+    throttled = InjectedFault("GET", "/clientcertificates/other.*", THROTTLED, times=10_000)
+    environment.api_gateway.inject(throttled)
+    environment.api_gateway.inject(
+        InjectedFault("GET", f"/clientcertificates/{ids[0]}", THROTTLED, times=2)
+    )
+    others = [entry(f"other{n}") for n in range(10)]
+    outcome = in_process.invoke(task(*others, entry(ids[0], "Last"))).outcome
+    assert "10 of 11 certificates could not be checked" in outcome
+    assert days(capsys.readouterr().out).keys() == {"Last"}
+
+
+@pytest.mark.failure_mode(36)
 def test_throttled_read_is_retried(
     environment: Environment, in_process: InProcessFunction, ids: list[str], capsys: Printed
 ) -> None:
