@@ -22,7 +22,7 @@ from .ministack_functions import extend_functions
 from .ministack_invocations import Invoker
 from .ministack_metrics import extend_metrics
 from .ministack_parameters import extend_parameters
-from .ministack_permissions import access_denied
+from .ministack_permissions import access_denied, extend_permissions
 from .ministack_scheduler import Scheduler
 from .ministack_stage_resources import provision_stages
 from .ministack_stages import MinistackResponse, Stores, current_region, extend_stages, stages_using
@@ -61,6 +61,7 @@ def install(settings: Settings) -> App:
     extend_cloudformation(lambda: stores(current_region()))
     provision_stages(certificates.deployed, resets=settings.update_resets_certificate)
     extend_parameters()
+    extend_permissions()
     extend_clock(clock)
     extend_functions(str(clock_file))
     invoker = Invoker()

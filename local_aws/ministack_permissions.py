@@ -1,12 +1,49 @@
-"""Permissions that `ministack` does not ask for: it checks one action per request."""
+"""Permissions that `ministack` does not ask for, or on another resource.
 
+It checks one action per request.
+"""
+
+import re
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from .ministack_stages import MinistackResponse, current_region
 
-__all__ = ["access_denied"]
+__all__ = ["access_denied", "extend_permissions"]
+
+_SCHEDULE_PATH: Final = re.compile(r"/schedules/([^/]+)")
+
+
+def extend_permissions() -> None:
+    """Authorize calls to a schedule by the ARN with its group; to ministack, all are `default`."""
+    actions: Any = import_module("ministack.core.iam_actions")
+    extract_resource_arn = actions.extract_resource_arn
+
+    def extract(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: Mapping[str, Any],
+        region: str,
+        account: str,
+        *rest: Any,
+    ) -> str:
+        match = _SCHEDULE_PATH.fullmatch(path)
+        if service == "scheduler" and match:
+            document = actions._safe_json_field(body, "GroupName")
+            parameter = actions._query_param(query, "groupName")
+            group = document or parameter or "default"
+            return f"arn:aws:scheduler:{region}:{account}:schedule/{group}/{match[1]}"
+        arn: str = extract_resource_arn(
+            service, method, path, headers, body, query, region, account, *rest
+        )
+        return arn
+
+    actions.extract_resource_arn = extract
 
 
 def access_denied(
