@@ -6,20 +6,19 @@ GET returns the time. POST moves the clock: `{"set": "2027-01-01T00:00:00+00:00"
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from typing import Any, Final
+
+from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
 __all__ = ["CLOCK_PATH", "serve_control"]
 
 CLOCK_PATH: Final = "/_local_aws/clock"
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-
-def serve_control(app: App, move: Callable[[dict[str, Any]], dict[str, Any]]) -> App:
+def serve_control(
+    app: ASGIFramework, move: Callable[[dict[str, Any]], dict[str, Any]]
+) -> ASGIFramework:
     """Return an ASGI application that serves the clock, and everything else by `app`.
 
     Args:
@@ -27,8 +26,8 @@ def serve_control(app: App, move: Callable[[dict[str, Any]], dict[str, Any]]) ->
         move: Moves the clock as the document of the request says, and returns the response's.
     """
 
-    async def serve(scope: Message, receive: Receive, send: Send) -> None:
-        if scope.get("path") != CLOCK_PATH:
+    async def serve(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] != "http" or scope["path"] != CLOCK_PATH:
             await app(scope, receive, send)
             return
         body = await _body(receive)
@@ -38,17 +37,31 @@ def serve_control(app: App, move: Callable[[dict[str, Any]], dict[str, Any]]) ->
             status = 200
         except (ValueError, TypeError) as error:
             status, document = 400, {"message": str(error)}
-        headers = [(b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(document).encode()})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [(b"content-type", b"application/json")],
+                "trailers": False,
+            }
+        )
+        await send(
+            {
+                "type": "http.response.body",
+                "body": json.dumps(document).encode(),
+                "more_body": False,
+            }
+        )
 
     return serve
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: ASGIReceiveCallable) -> bytes:
     body = b""
     while True:
         message = await receive()
-        body += bytes(message.get("body", b""))
-        if not message.get("more_body"):
+        if message["type"] != "http.request":  # the client has gone
+            return body
+        body += message["body"]
+        if not message["more_body"]:
             return body

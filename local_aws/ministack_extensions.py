@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from hypercorn.typing import ASGIFramework
+
 from .client_certificates import ClientCertificates
-from .control import App, serve_control
+from .control import serve_control
 from .ministack_backends import StageCertificates, extend_backends
 from .ministack_clock import extend_clock, new_clock
 from .ministack_cloudformation import extend_cloudformation
@@ -33,7 +35,7 @@ from .settings import Settings
 __all__ = ["install"]
 
 
-def install(settings: Settings) -> App:
+def install(settings: Settings) -> ASGIFramework:
     """Extend ministack and return its ASGI application.
 
     The environment variables that ministack reads must be set already.

@@ -52,9 +52,10 @@ class Scheduler:
     def __init__(self, clock: Clock, invoker: Invoker) -> None:
         self._clock, self._invoker = clock, invoker
         self._fired_until = clock.now()
-        self._service: Any = import_module("ministack.services.scheduler")
-        self._service._tick_schedules = lambda: None  # type: ignore[attr-defined]
-        _provision_all_properties(self._service)
+        service: Any = import_module("ministack.services.scheduler")
+        service._tick_schedules = lambda: None
+        self._service = service
+        _provision_all_properties(service)
 
     def skip(self) -> None:
         """Leave out what was due until now."""
