@@ -11,6 +11,10 @@ The two options are for a shell without a terminal, in which cdk cannot ask for 
 Invoke a stage of a REST API here, not at the URL in the outputs of a stack:
 
     curl --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL/_aws/execute-api/API_ID/STAGE/"
+
+Schedules fire when the account's clock is advanced, by a number of seconds, or by 0:
+
+    curl --cacert "$AWS_CA_BUNDLE" --data '{"advance": 3600}' "$AWS_ENDPOINT_URL/_local_aws/clock"
 """
 
 import argparse

@@ -160,26 +160,33 @@ class LocalAws:
         """Return the account's time, in UTC."""
         return datetime.fromisoformat(self._control({})["time"])
 
-    def set_clock(self, time: datetime) -> None:
+    def set_clock(self, time: datetime) -> list[Invocation]:
         """Set the account's clock, to a later or an earlier time. It runs on from there.
 
         Client certificates, events, metrics and the Lambda functions in Python follow it. The
         schedules that are due in between do not fire.
+
+        Returns:
+            See `advance`.
         """
-        self._control({"set": time.isoformat()})
+        return self._move({"set": time.isoformat()})
 
     def advance(self, duration: timedelta = timedelta()) -> list[Invocation]:
         """Advance the account's clock, and fire each schedule whenever it is due.
 
         At each of these times, in their order, wait until all asynchronous invocations have
-        ended, and evaluate the alarms. Schedules do not fire, and without new data of their
-        metrics alarms are not evaluated, unless the clock is moved.
+        ended, and evaluate the alarms. Schedules fire, and alarms notice missing data, only when
+        the clock is moved; a duration of zero is enough for what is due already.
 
         Returns:
-            The asynchronous invocations since the last call, those of EventBridge rules included.
+            The asynchronous invocations since the last move of the clock, those of EventBridge
+            rules included.
         """
-        documents = self._control({"advance": duration.total_seconds()})["invocations"]
-        return [Invocation.from_json(document) for document in documents]
+        return self._move({"advance": duration.total_seconds()})
+
+    def _move(self, document: dict[str, Any]) -> list[Invocation]:
+        moved = self._control(document)
+        return [Invocation.from_json(invocation) for invocation in moved["invocations"]]
 
     def _control(self, document: dict[str, Any]) -> Any:
         """Send a document to the control endpoint, and return the response."""

@@ -33,7 +33,7 @@ _PROPERTIES: Final = (
 
 @dataclass(frozen=True)
 class _Occurrence:
-    """A time at which a schedule is occurrence."""
+    """A time at which a schedule is due."""
 
     time: datetime
     account: str

@@ -148,6 +148,15 @@ def test_a_change_set_that_is_executed_is_an_event(
     assert statuses(aws.advance()) == ["UPDATE_COMPLETE"]
 
 
+def test_a_clock_that_is_set_returns_the_invocations_too(
+    aws: LocalAws, function: Function, rules: Stack, watched: Stack
+) -> None:
+    rules.create(template(function, pattern("watched", "CREATE_COMPLETE")))
+    watched.create(parameter("a"))
+    assert statuses(aws.set_clock(datetime(2031, 1, 1, tzinfo=UTC))) == ["CREATE_COMPLETE"]
+    assert aws.advance() == []
+
+
 def test_another_stack_does_not_match(
     aws: LocalAws, function: Function, rules: Stack, watched: Stack
 ) -> None:

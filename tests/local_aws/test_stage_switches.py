@@ -1,5 +1,6 @@
 """The two switches: what is unknown about AWS can be either way."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 
 from demo.backend import GREETING
-from local_aws import LocalAws
+from local_aws import LocalAws, LocalAwsError
+from local_aws import __main__ as command_line
 from tests.local_aws.stack import Stack
 from tests.local_aws.test_stages import (
     api_in_front_of,
@@ -170,3 +172,21 @@ def test_an_update_of_a_stage_resets_a_certificate_that_the_template_does_not_na
         assert configured() == [id, id], "the stages have not changed"
         stack.update(template("https://localhost:1/", "new"))
         assert configured() == ([None, None] if resets else [id, id])
+
+
+def test_the_command_line_has_both_switches(monkeypatch: pytest.MonkeyPatch) -> None:
+    received = {}
+
+    class FakeLocalAws:
+        def __init__(self, port: int, **options: Any) -> None:
+            received.update(options)
+            raise LocalAwsError("stop here")
+
+    monkeypatch.setattr(command_line, "LocalAws", FakeLocalAws)
+    monkeypatch.setattr(command_line, "handle_interrupts", lambda: None)
+    for arguments in ([], ["--certificate-needs-deployment", "--update-resets-certificate"]):
+        monkeypatch.setattr(sys, "argv", ["local_aws", *arguments])
+        with pytest.raises(LocalAwsError):
+            command_line.main()
+        for name in ("certificate_needs_deployment", "update_resets_certificate"):
+            assert received[name] is bool(arguments)
