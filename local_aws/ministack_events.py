@@ -13,7 +13,6 @@ from .ministack_stages import MinistackResponse
 __all__ = ["extend_events"]
 
 _STACK: Final = "AWS::CloudFormation::Stack"
-
 _REQUIRED: Final = ("Source", "DetailType", "Detail")
 
 _time: contextvars.ContextVar[float | None] = contextvars.ContextVar("time", default=None)
@@ -27,7 +26,7 @@ def extend_events(clock: Clock, invoker: Invoker) -> None:
     eventbridge: Any = import_module("ministack.services.eventbridge")
     _invoke_functions(eventbridge, clock, invoker)
     _publish_stack_status_changes(eventbridge)
-    _check_entries(eventbridge, clock)
+    _check_entries(eventbridge)
 
 
 def _invoke_functions(eventbridge: Any, clock: Clock, invoker: Invoker) -> None:
@@ -113,12 +112,12 @@ def _publish_stack_status_changes(eventbridge: Any) -> None:
         module._add_event = add_and_publish
 
 
-def _check_entries(eventbridge: Any, clock: Clock) -> None:
+def _check_entries(eventbridge: Any) -> None:
     """Check the entries of PutEvents one by one, and keep their time.
 
-    ministack accepts entries without what is required, and dates all events by its own clock.
+    ministack accepts entries without what is required, and dates all events by the clock.
     """
-    put_events = eventbridge._put_events
+    put_events, now = eventbridge._put_events, eventbridge._now_ts
 
     def put(data: dict[str, Any], **options: Any) -> MinistackResponse:
         entries = data.get("Entries", [])
@@ -141,7 +140,7 @@ def _check_entries(eventbridge: Any, clock: Clock) -> None:
         return response
 
     eventbridge._put_events = put
-    eventbridge._now_ts = lambda: _time.get() or clock.timestamp()
+    eventbridge._now_ts = lambda: _time.get() or now()
 
 
 def _entry_error(entry: Mapping[str, Any]) -> dict[str, str] | None:
