@@ -17,7 +17,7 @@ from tests.fault.in_process_function import InProcessFunction
 
 @pytest.fixture(scope="session")
 def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the packaged handler, assembled as at synth."""
+    """Return the folder of the packaged handler, bundled as at synth."""
     folder = tmp_path_factory.mktemp("asset")
     assert _handler_code._LocalBundling().try_bundle(str(folder))
     return folder
@@ -45,7 +45,7 @@ def _reuse_certificates(
 
 @pytest.fixture
 def environment(tmp_path: Path, asset: Path) -> Iterator[Environment]:
-    """Create an environment. No test may print any part of a ResponseURL in it."""
+    """Create an environment; afterwards, check that no output contains part of a ResponseURL."""
     with create_environment(tmp_path, asset) as environment:
         yield environment
     output = environment.output()
@@ -55,7 +55,7 @@ def environment(tmp_path: Path, asset: Path) -> Iterator[Environment]:
 
 @pytest.fixture
 def in_process(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> InProcessFunction:
-    """Return the handler in this process, where sleeps take no time."""
+    """Return the handler in this process, with sleeps that return at once."""
     return InProcessFunction(environment, monkeypatch)
 
 

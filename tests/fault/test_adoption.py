@@ -1,6 +1,6 @@
-"""Adoption: a resource manages what it adopts, and deletes only what it made.
+"""Adoption: a resource manages an existing certificate and never deletes it.
 
-Each test is a sequence of requests as CloudFormation sends them, to the packaged handler.
+Each test sends the packaged handler a sequence of requests as CloudFormation would.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ REQUEST = "client-certificate:request-id"
 
 @pytest.fixture
 def function(environment: Environment, tags_in_list: bool) -> PackagedFunction:
-    """The packaged handler, with lists that contain tags and with lists that do not."""
+    """Return the packaged handler, once with tags in API Gateway's list and once without."""
     return environment.function()
 
 
@@ -63,7 +63,7 @@ def delete(
     old: Any = None,
     **overrides: Any,
 ) -> None:
-    """Deliver a Delete, which succeeds."""
+    """Deliver a Delete, which must succeed."""
     event = environment.event(
         "Delete",
         LogicalResourceId=logical_id,
@@ -76,7 +76,7 @@ def delete(
 
 
 def state(environment: Environment, id: str) -> tuple[str, dict[str, str]]:
-    """A certificate's description and its tags besides the handler's."""
+    """Return a certificate's description and its tags without the ownership tags."""
     found = environment.api_gateway.store.certificates[id]
     tags = {k: v for k, v in found.tags.items() if not k.startswith("client-certificate:")}
     return found.description or "", tags
@@ -105,7 +105,7 @@ def test_renamed_construct_keeps_its_certificate(
 def test_rolled_back_rename_leaves_the_certificate_to_the_first_resource(
     environment: Environment, function: PackagedFunction
 ) -> None:
-    """The certificate is updated in place still, and destroying the stack leaves it."""
+    """The first resource still updates the certificate in place. Deleting the stack retains it."""
     event, a = create_certificate(environment, function, LogicalResourceId="Cert")
     create_certificate(
         environment, function, LogicalResourceId="Renamed", ResourceProperties=adopting(a)
@@ -129,7 +129,7 @@ def test_resource_that_stops_adopting_creates_its_own_certificate(
     own = expect_success(environment, event)
     assert own != b
     assert state(environment, own)[0] == "own"
-    delete(environment, function, "Cert", b, adopted)  # the cleanup after the Update
+    delete(environment, function, "Cert", b, adopted)  # CloudFormation's cleanup of the old ID
     assert environment.api_gateway.ids == {b, own}
     delete(environment, function, "Cert", own)
     assert environment.api_gateway.ids == {b}
@@ -140,7 +140,7 @@ def test_resource_that_stops_adopting_creates_its_own_certificate(
 def test_rollback_of_an_adoption_restores_the_original_certificate(
     environment: Environment, function: PackagedFunction, named: str, ending: str
 ) -> None:
-    """CloudFormation may name either certificate as the physical ID."""
+    """CloudFormation may send the ID of either certificate as the physical ID."""
     old = properties(Description="own", Tags=tag_list(team="edge"))
     _, a = create_certificate(
         environment, function, LogicalResourceId="Cert", ResourceProperties=old
@@ -168,7 +168,7 @@ def test_rollback_of_an_adoption_restores_the_original_certificate(
 def test_rollback_of_an_adoption_prefers_the_newest_certificate(
     environment: Environment, function: PackagedFunction
 ) -> None:
-    """An earlier one of the same resource was retained on purpose."""
+    """An older certificate of the same resource was retained deliberately."""
     create_certificate(environment, function, LogicalResourceId="Cert")
     (retained,) = environment.api_gateway.ids
     environment.api_gateway.store.certificates[
@@ -235,7 +235,7 @@ def test_recreated_stack_adopts_again_without_deleting(
     else:
         _, b = create_certificate(environment, function, LogicalResourceId="Cert")
     environment.stack_id = environment.stack_id.replace("51af3dc0", "62b04ed1")
-    # While it still carries the tags of the deleted stack, it is not this stack's to delete.
+    # It still has the tags of the deleted stack, so this stack must not delete it.
     delete(environment, function, "Cert", b)
     assert b in environment.api_gateway.ids
     create_certificate(
@@ -263,7 +263,7 @@ def test_failed_adoption_deletes_nothing(
 def test_resource_that_adopts_its_own_certificate_does_not_delete_it(
     environment: Environment, function: PackagedFunction
 ) -> None:
-    """It owns the certificate all the while: the template alone says not to delete it."""
+    """The resource owns the certificate throughout: only the template says to keep it."""
     _, a = create_certificate(environment, function, LogicalResourceId="Cert")
     expect_success(environment, update(environment, function, "Cert", a, properties(), adopting(a)))
     delete(environment, function, "Cert", a, adopting(a))
@@ -301,7 +301,7 @@ def test_refuses_to_adopt_a_certificate_of_another_stack(
 def test_refuses_to_adopt_a_missing_certificate(
     environment: Environment, function: PackagedFunction, kind: str
 ) -> None:
-    """A rollback to it fails too, and needs `continue-update-rollback`."""
+    """A rollback to such a template fails too and needs `continue-update-rollback`."""
     _, a = create_certificate(environment, function, LogicalResourceId="Cert")
     event = environment.event(
         kind,

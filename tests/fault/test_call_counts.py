@@ -1,4 +1,4 @@
-"""Calls to API Gateway a request, counted on the wire: they share 10 requests/s an account."""
+"""Count the calls per request: all calls of an account share a limit of 10 requests/s."""
 
 from tests.fault.environment import Environment
 

@@ -1,7 +1,7 @@
-"""The process is killed at each moment that matters, and Lambda delivers the event again.
+"""Kill the handler's process at every critical moment, then redeliver the event.
 
-The fakes send SIGKILL at an exact moment: at each call, before and after it takes effect, and at
-the response, before and after CloudFormation accepts it. Redeliveries run in this process.
+The fakes send SIGKILL before or after a call takes effect, and before or after CloudFormation
+accepts the response. Redeliveries run in this process.
 """
 
 import json
@@ -133,7 +133,7 @@ def test_redelivery_completes_a_killed_delete(
 def test_random_kills_during_a_full_lifecycle_leave_nothing(
     environment: Environment, seed: int
 ) -> None:
-    """Deliver each event up to three times, as Lambda does, and delete at the end."""
+    """Deliver each event up to three times, as Lambda does, and send a Delete at the end."""
     generator = random.Random(seed)
     environment.api_gateway.store.tags_in_list = bool(seed % 2)
     foreign = {environment.api_gateway.store.generate("theirs", {}).id}

@@ -1,4 +1,4 @@
-"""Create: one certificate for each request, whatever fails and however often it is delivered."""
+"""Create: one certificate per request, despite faults and repeated deliveries."""
 
 import dataclasses
 import itertools
@@ -184,10 +184,10 @@ def test_lists_certificates_before_retrying_a_timed_out_generate(environment: En
 
 @pytest.mark.failure_mode(4)
 @pytest.mark.parametrize("commit", [True, False], ids=["committed", "not-committed"])
-def test_generate_that_keeps_failing_leaves_nothing_behind(
+def test_failing_generate_leaves_no_certificate(
     environment: Environment, in_process: InProcessFunction, tags_in_list: bool, commit: bool
 ) -> None:
-    """Lists that show nothing yet: each further generate may have made one more."""
+    """The list does not show new certificates yet, so each retry may create another one."""
     event = environment.event("Create")
     environment.api_gateway.inject(
         InjectedFault("POST", "/clientcertificates", fakes.SERVER_ERROR, times=99, commit=commit),
@@ -211,7 +211,7 @@ def test_generate_that_keeps_failing_leaves_nothing_behind(
 def test_create_succeeds_after_four_server_errors(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
-    """They take seconds, and an invocation has minutes."""
+    """The retries take seconds, and an invocation has minutes."""
     environment.api_gateway.inject(
         InjectedFault("POST", "/clientcertificates", fakes.SERVER_ERROR, times=4)
     )
@@ -230,10 +230,10 @@ def test_gets_tags_only_of_certificates_created_near_the_request(
     event_age: int,
     asked_for: list[int],
 ) -> None:
-    """Each question is a call, and all calls of the account share 10 requests/s.
+    """Each GetTags call counts against the account's 10 requests/s.
 
-    A first delivery cannot have made what is newer than itself. A later one has to reckon with a
-    clock of API Gateway that is ahead.
+    A first delivery cannot have created a certificate that is newer than the event. A redelivery
+    must allow for an API Gateway clock that is ahead.
     """
     environment.api_gateway.store.tags_in_list = False
     minutes_old = {
@@ -291,7 +291,7 @@ def test_request_after_its_service_timeout_changes_nothing(
     age: int,
     refused: bool,
 ) -> None:
-    """CloudFormation has stopped listening, though the ResponseURL still accepts a response."""
+    """CloudFormation has stopped waiting, although the ResponseURL is still valid."""
     _, id = create_certificate(
         environment, in_process, ResourceProperties=properties(Description="old")
     )
@@ -405,7 +405,7 @@ def test_create_and_delete_read_more_than_500_certificates(
 def test_retries_a_failed_page_without_skipping_any(
     environment: Environment, in_process: InProcessFunction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lost page would hide the certificate: Create would make a second one."""
+    """If a page were skipped, Create would miss its certificate and generate a second one."""
     _fill(environment, 5)
     event = environment.event("Create")
     id = environment.api_gateway.store.generate("backend", expected_tags(event)).id
@@ -584,7 +584,7 @@ def test_finds_a_certificate_in_a_list_without_pems(
 def test_get_tags_response_without_tags_means_no_tags(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
-    """For a certificate without tags the real response may well lack the member."""
+    """For a certificate without tags, the real response may omit the member."""
     environment.api_gateway.store.tags_in_list = False
     _fill(environment, 2)
     environment.api_gateway.inject(

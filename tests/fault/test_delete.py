@@ -1,4 +1,4 @@
-"""Delete: what the request made goes, all of it, and nothing else ever."""
+"""Delete: removes every certificate that the request created, and nothing else."""
 
 import threading
 from datetime import timedelta
@@ -37,37 +37,37 @@ def test_delete_in_process_makes_one_list_and_one_delete_call(
 
 @pytest.mark.failure_mode(6)
 def test_delete_during_the_create_leaves_nothing(environment: Environment) -> None:
-    """The Create has generated and hangs in its answer; CloudFormation cancels and deletes."""
+    """CloudFormation cancels a Create that hangs while it sends its response."""
     event = environment.event("Create")
-    answering, go_on = threading.Event(), threading.Event()
+    responding, resume = threading.Event(), threading.Event()
 
     def hold() -> None:
-        answering.set()
-        go_on.wait(30)
+        responding.set()
+        resume.wait(30)
 
     environment.cloudformation.script = [hold]
     slow, fast = environment.function(), environment.function()
     slow.start(event)
-    assert answering.wait(30)
+    assert responding.wait(30)
     (id,) = environment.api_gateway.ids
     delete_certificate(environment, fast, event, id)
     assert not environment.api_gateway.ids
-    go_on.set()
+    resume.set()
     assert slow.wait() == "returned"
-    assert not environment.api_gateway.ids, "the response that was late made nothing anew"
+    assert not environment.api_gateway.ids, "the late Create generated another certificate"
 
 
 @pytest.mark.failure_mode(6)
 @pytest.mark.parametrize(
-    "invented", ["Stack-Certificate4E7ABB08-1PQ2XYZ", "Stack_Certificate4E7ABB08_AB12CD34"]
+    "physical_id", ["Stack-Certificate4E7ABB08-1PQ2XYZ", "Stack_Certificate4E7ABB08_AB12CD34"]
 )
 def test_delete_with_a_generated_physical_id_keeps_the_tagged_certificate(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool, invented: str
+    environment: Environment, in_process: InProcessFunction, tags_in_list: bool, physical_id: str
 ) -> None:
-    """It may be the Delete of a replaced resource: by stack and logical ID it would hit the new."""
+    """If it belongs to a replaced resource, the tagged certificate may be the new one."""
     event = environment.event("Create")
     id = environment.api_gateway.store.generate("backend", expected_tags(event)).id
-    delete_certificate(environment, in_process, event, invented)
+    delete_certificate(environment, in_process, event, physical_id)
     assert environment.api_gateway.ids == {id}
     assert not environment.api_gateway.writes
     assert (
@@ -87,13 +87,9 @@ def test_delete_by_request_id_removes_what_the_request_created(
         environment.api_gateway.store.generate("theirs", {}).id,
     }
     old = environment.api_gateway.store.generate("backend", expected_tags(event))
-    old.created -= timedelta(days=30)  # a Delete may come long after
+    old.created -= timedelta(days=30)  # a Delete can arrive much later
     delete_certificate(environment, in_process, event, placeholder_id(event))
     assert environment.api_gateway.ids == keep
-
-
-def _waits(in_process: InProcessFunction, at_least: float) -> bool:
-    return sum(in_process.clock.slept) >= at_least
 
 
 @pytest.mark.failure_mode(10)
@@ -119,7 +115,7 @@ def test_delete_waits_until_no_stage_uses_the_certificate(
     assert not environment.api_gateway.count("GET", "/restapis.*"), (
         "stages are read only when the Reason names them"
     )
-    assert _waits(in_process, 5)
+    assert sum(in_process.clock.slept) >= 5
 
 
 @pytest.mark.failure_mode(10)
@@ -185,13 +181,13 @@ def test_reason_quotes_another_cause_of_a_rejected_delete(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
     event, id = create_certificate(environment, in_process)
-    refusal = fakes.error(400, "BadRequestException", "the moon is full")
+    refusal = fakes.error(400, "BadRequestException", "certificate is locked")
     environment.api_gateway.inject(InjectedFault("DELETE", ".*", refusal, times=999))
     delete = delete_event(environment, event)
     in_process.invoke(delete)
     physical_id, reason = expect_failure(environment, delete)
     assert physical_id == id
-    assert "the moon is full" in reason
+    assert "certificate is locked" in reason
 
 
 @pytest.mark.failure_mode(10)
@@ -199,7 +195,7 @@ def test_reason_quotes_another_cause_of_a_rejected_delete(
 def test_reason_counts_the_apis_on_all_pages(
     environment: Environment, in_process: InProcessFunction, page_size: int
 ) -> None:
-    """The certificate is used by none that was read, so the Reason does not say "in use by"."""
+    """None of the stages that were read uses the certificate, so the Reason names none."""
     event, id = create_certificate(environment, in_process)
     environment.api_gateway.max_page_size = page_size
     environment.api_gateway.stages = {f"api{number:03d}": {"prod": "none"} for number in range(150)}
@@ -223,7 +219,7 @@ def test_delete_names_the_stage_of_a_websocket_api(
     _, reason = expect_failure(environment, delete)
     assert f"client certificate {id} is in use by socket1/live: " in reason
     assert not environment.api_gateway.count("GET", "/v2/apis/http1/stages"), (
-        "HTTP APIs cannot present one"
+        "HTTP APIs cannot present a client certificate"
     )
     environment.api_gateway.websocket_stages.clear()
     delete_certificate(environment, in_process, event)
@@ -311,7 +307,7 @@ def test_retries_an_ambiguous_delete(
         " abc123",
         "é",
         "\ud800",
-        "２",  # noqa: RUF001 - a digit, but none of ASCII's
+        "２",  # noqa: RUF001 - a digit outside of ASCII
         "-",
         "2026/11/23/[$LATEST]0123456789abcdef0123456789abcdef",
         "Stack_Certificate4E7ABB08_AB12CD34",
@@ -326,8 +322,8 @@ def test_retries_an_ambiguous_delete(
 def test_delete_ignores_invalid_physical_ids(
     environment: Environment, in_process: InProcessFunction, physical_id: Any
 ) -> None:
-    theirs = environment.api_gateway.store.generate("theirs", {})
-    environment.api_gateway.store.certificates["abc123"] = theirs
+    foreign = environment.api_gateway.store.generate("theirs", {})
+    environment.api_gateway.store.certificates["abc123"] = foreign
     before = environment.api_gateway.ids
     event = environment.event("Delete", PhysicalResourceId=physical_id)
     assert in_process.invoke(event).outcome == "returned"
@@ -369,9 +365,9 @@ def test_delete_keeps_the_certificate_of_another_stack(
     delete = delete_event(environment, event, id)
     in_process.invoke(delete)
     expect_success(environment, delete)
-    placeholder_of_theirs = delete_event(environment, event, placeholder_id(event))
-    in_process.invoke(placeholder_of_theirs)
-    expect_success(environment, placeholder_of_theirs)
+    by_request_id = delete_event(environment, event, placeholder_id(event))
+    in_process.invoke(by_request_id)
+    expect_success(environment, by_request_id)
     assert environment.api_gateway.ids == {id}
     assert environment.api_gateway.count("DELETE") == 0
 
@@ -380,11 +376,11 @@ def test_delete_keeps_the_certificate_of_another_stack(
 def test_rollback_deletes_a_certificate_that_the_create_never_saw(
     environment: Environment, in_process: InProcessFunction, tags_in_list: bool
 ) -> None:
-    """Generated, yet every response lost: the Delete finds by tag what the Create never saw."""
+    """Every response to the generate call is lost; the Delete finds the certificate by its tags."""
     event = environment.event("Create")
-    blind = InjectedFault("GET", ".*", fakes.SERVER_ERROR, times=999)
+    unreadable = InjectedFault("GET", ".*", fakes.SERVER_ERROR, times=999)
     lost = InjectedFault(
-        "POST", ".*", None, commit=True, do=lambda: environment.api_gateway.inject(blind)
+        "POST", ".*", None, commit=True, do=lambda: environment.api_gateway.inject(unreadable)
     )
     environment.api_gateway.inject(lost)
     in_process.invoke(event)

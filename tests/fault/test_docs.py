@@ -1,4 +1,4 @@
-"""docs/design/failure-modes.md lists each failure mode with a test that is marked with its row."""
+"""Check that each row of docs/design/failure-modes.md names a test with the row's marker."""
 
 import importlib
 import re
@@ -15,7 +15,7 @@ def test_table_lists_each_failure_mode_once() -> None:
     assert [int(row) for row, _, _ in TABLE] == list(range(1, 40))
 
 
-def test_each_named_test_exists_and_carries_the_marker_of_its_row() -> None:
+def test_each_listed_test_exists_and_has_the_rows_marker() -> None:
     for row, module, name in TABLE:
         test = getattr(importlib.import_module(f"tests.fault.{module}"), name)
         rows = [marker.args for marker in test.pytestmark if marker.name == "failure_mode"]

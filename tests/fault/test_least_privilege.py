@@ -1,7 +1,7 @@
-"""The role's policy, against IAM that is enforced: it suffices, and nothing of it is too much.
+"""Check against enforced IAM that the role's policy is sufficient and that all of it is needed.
 
-The packaged handler runs with the credentials of a role that has the template's statements and no
-other. Lists contain no tags here, which needs the most permissions: the handler must get them.
+The packaged handler runs with the credentials of a role that has only the template's statements.
+The list contains no tags here, because the handler needs the most permissions then.
 """
 
 import fnmatch
@@ -30,7 +30,7 @@ NEEDED_BY: dict[Pair, str] = {
     ("apigateway:GET", f"{ROOT}/clientcertificates/*"): "change the description",
     ("apigateway:PATCH", f"{ROOT}/clientcertificates/*"): "change the description",
     ("apigateway:DELETE", f"{ROOT}/clientcertificates/*"): "delete",
-    ("apigateway:GET", TAGS): "create again",
+    ("apigateway:GET", TAGS): "create beside another",
     ("apigateway:PUT", TAGS): "add a tag",
     ("apigateway:DELETE", TAGS): "remove a tag",
     ("apigateway:GET", f"{ROOT}/restapis"): "delete in use",
@@ -38,13 +38,13 @@ NEEDED_BY: dict[Pair, str] = {
     ("apigateway:GET", f"{ROOT}/apis"): "delete in use",
     ("apigateway:GET", f"{ROOT}/apis/*/stages"): "delete in use",
 }
-"""Each pair of the policy, and an operation that fails without it."""
+"""Maps each action and resource of the policy to an operation that fails without it."""
 SECONDS = 8.0
-"""What each invocation has: a denied call is tried again while the time lasts."""
+"""Time-out of each invocation: the handler retries a denied call until shortly before it."""
 
 
 def resolved(value: Any) -> str:
-    """A template's string, for partition `aws` and Region us-east-1."""
+    """Resolve a template's string for partition `aws` and Region us-east-1."""
     if isinstance(value, str):
         return value
     match value:
@@ -60,7 +60,7 @@ def resolved(value: Any) -> str:
 
 
 def pairs(template: dict[str, Any]) -> list[Pair]:
-    """The pairs of action and resource of all policies in a template, however they are attached."""
+    """Return the pairs of action and resource of all policies in a template."""
     documents = []
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
@@ -99,7 +99,7 @@ def policy(allowed: list[Pair]) -> str:
 
 
 class AccountWithRole:
-    """The local AWS with a role, and the packaged handler that runs as this role."""
+    """The local AWS with a role, and the packaged handler that runs with this role."""
 
     def __init__(self, aws: LocalAws, cloudformation: FakeCloudFormation, asset: Path) -> None:
         self._cloudformation = cloudformation
@@ -127,14 +127,14 @@ class AccountWithRole:
         )
         self._requests = 0
 
-    def may(self, allowed: list[Pair]) -> None:
-        """Let the role do this and nothing else."""
+    def allow_only(self, allowed: list[Pair]) -> None:
+        """Replace the role's policy."""
         self._iam.put_role_policy(
             RoleName="function", PolicyName="all", PolicyDocument=policy(allowed)
         )
 
-    def ask(self, kind: str, **overrides: Any) -> dict[str, Any]:
-        """The response to one request."""
+    def send(self, kind: str, **overrides: Any) -> dict[str, Any]:
+        """Send one request and return the response."""
         self._requests += 1
         event = {
             "RequestType": kind,
@@ -151,33 +151,35 @@ class AccountWithRole:
         return self._cloudformation.responses[-1]
 
     def update(self, desired: dict[str, Any]) -> dict[str, Any]:
-        """The response to an Update of a certificate that was made with `properties()`."""
-        made = self.make()
-        return self.ask(
+        """Update a certificate that was created with `properties()` and return the response."""
+        return self.send(
             "Update",
-            PhysicalResourceId=made,
+            PhysicalResourceId=self.generate(),
             ResourceProperties=desired,
             OldResourceProperties=properties(),
         )
 
-    def make(self) -> str:
-        """A certificate as the handler would have made it, made by the account's root."""
-        own_tags = {
+    def generate(self) -> str:
+        """Generate a certificate like the handler's, with the root credentials."""
+        ownership_tags = {
             "client-certificate:stack-id": STACK_ID,
             "client-certificate:logical-id": "Certificate4E7ABB08",
-            "client-certificate:request-id": f"made-{self._requests}",
+            "client-certificate:request-id": f"generated-{self._requests}",
         }
-        made = self.api.generate_client_certificate(
-            description="backend", tags={"team": "edge", **own_tags}
+        generated = self.api.generate_client_certificate(
+            description="backend", tags={"team": "edge", **ownership_tags}
         )
-        return str(made["clientCertificateId"])
+        return str(generated["clientCertificateId"])
 
-    def make_used(self) -> str:
-        """A certificate that stage `prod` of a REST API presents, beside a WebSocket API."""
+    def generate_in_use(self) -> str:
+        """Generate a certificate and attach it to stage `prod` of a REST API.
+
+        The account also gets a WebSocket API, whose stages the handler must read too.
+        """
         self._websocket_apis.create_api(
             Name="socket", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
         )
-        id = self.make()
+        id = self.generate()
         api = self.api.create_rest_api(name="front")["id"]
         root = self.api.get_resources(restApiId=api)["items"][0]["id"]
         method = {"restApiId": api, "resourceId": root, "httpMethod": "GET"}
@@ -203,40 +205,40 @@ def properties(description: str = "backend", team: str | None = "edge") -> dict[
     return {"ServiceTimeout": "1200", "Description": description, "Tags": tags}
 
 
-def create_again(account: AccountWithRole) -> dict[str, Any]:
-    """A Create that has to ask each certificate for its tags."""
-    account.make()
-    return account.ask("Create")
+def create_beside_another(account: AccountWithRole) -> dict[str, Any]:
+    """Send a Create that has to get the tags of an existing certificate."""
+    account.generate()
+    return account.send("Create")
 
 
-def adopt_what_an_earlier_delivery_made(account: AccountWithRole) -> dict[str, Any]:
+def redeliver_create(account: AccountWithRole) -> dict[str, Any]:
     request = {"RequestId": "one request"}
-    first = account.ask("Create", **request)
-    second = account.ask("Create", **request)
+    first = account.send("Create", **request)
+    second = account.send("Create", **request)
     assert second["PhysicalResourceId"] == first["PhysicalResourceId"]
     return second
 
 
-def take_into_care(account: AccountWithRole) -> dict[str, Any]:
+def adopt(account: AccountWithRole) -> dict[str, Any]:
     id = account.api.generate_client_certificate()["clientCertificateId"]
-    return account.ask(
+    return account.send(
         "Create", ResourceProperties={**properties(), "AdoptClientCertificateId": id}
     )
 
 
 def look_up(account: AccountWithRole) -> dict[str, Any]:
-    return account.ask(
+    return account.send(
         "Create",
         ResourceType="Custom::ApiGatewayClientCertificateLookup",
-        ResourceProperties={"ClientCertificateId": account.make()},
+        ResourceProperties={"ClientCertificateId": account.generate()},
     )
 
 
 OPERATIONS: dict[str, Callable[[AccountWithRole], dict[str, Any]]] = {
-    "create": lambda account: account.ask("Create"),
-    "create again": create_again,
-    "adopt what an earlier delivery made": adopt_what_an_earlier_delivery_made,
-    "take into care": take_into_care,
+    "create": lambda account: account.send("Create"),
+    "create beside another": create_beside_another,
+    "redeliver a create": redeliver_create,
+    "adopt": adopt,
     "look up": look_up,
     "change the description": lambda account: account.update(properties(description="new")),
     "add a tag": lambda account: account.update(
@@ -244,11 +246,13 @@ OPERATIONS: dict[str, Callable[[AccountWithRole], dict[str, Any]]] = {
     ),
     "remove a tag": lambda account: account.update(properties(team=None)),
     "change nothing": lambda account: account.update(properties()),
-    "delete": lambda account: account.ask("Delete", PhysicalResourceId=account.make()),
-    "delete what a failed Create made": lambda account: account.ask(
+    "delete": lambda account: account.send("Delete", PhysicalResourceId=account.generate()),
+    "delete after a failed create": lambda account: account.send(
         "Delete", PhysicalResourceId="request:7d3e9c1a"
     ),
-    "delete in use": lambda account: account.ask("Delete", PhysicalResourceId=account.make_used()),
+    "delete in use": lambda account: account.send(
+        "Delete", PhysicalResourceId=account.generate_in_use()
+    ),
 }
 
 
@@ -288,7 +292,7 @@ def test_role_has_only_the_permissions_it_needs(
 def test_policy_is_sufficient_to(
     operation: str, account: AccountWithRole, template: dict[str, Any]
 ) -> None:
-    account.may([pair for pair in pairs(template) if pair[0].startswith("apigateway:")])
+    account.allow_only([pair for pair in pairs(template) if pair[0].startswith("apigateway:")])
     response = OPERATIONS[operation](account)
     if operation == "delete in use":
         assert response["Status"] == "FAILED"
@@ -300,8 +304,8 @@ def test_policy_is_sufficient_to(
 @pytest.mark.parametrize(
     "pair", NEEDED_BY, ids=lambda pair: f"{pair[0]} on {pair[1].removeprefix(ROOT)}"
 )
-def test_policy_needs(pair: Pair, account: AccountWithRole) -> None:
-    account.may([other for other in NEEDED_BY if other != pair])
+def test_operation_fails_without(pair: Pair, account: AccountWithRole) -> None:
+    account.allow_only([other for other in NEEDED_BY if other != pair])
     operation = NEEDED_BY[pair]
     response = OPERATIONS[operation](account)
     assert response["Status"] == "FAILED", f"{operation} succeeds without {pair}"
@@ -314,7 +318,7 @@ def test_policy_needs(pair: Pair, account: AccountWithRole) -> None:
         assert "the stages could not all be read" in response["Reason"]
 
 
-def test_security_md_lists_exactly_the_policy() -> None:
+def test_security_page_lists_the_policy() -> None:
     document = (Path(__file__).parents[2] / "SECURITY.md").read_text()
     rows = re.findall(r"^\| `(\S+)` \| `/(\S+)` \|", document, re.MULTILINE)
     listed = [

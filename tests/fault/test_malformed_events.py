@@ -1,6 +1,6 @@
-"""10,000 events, most of them malformed: the responses, the calls and the log lines.
+"""Send 10,000 events, most of them malformed, and check responses, calls and log lines.
 
-A seeded generator rather than hypothesis: the same events everywhere, in seconds.
+A seeded generator instead of hypothesis takes seconds and sends the same events on each machine.
 """
 
 import json
@@ -89,7 +89,7 @@ OTHERS: tuple[Any, ...] = (
 
 
 class Generator:
-    """Valid events, the same with one to four places exchanged, and things that are no events."""
+    """Generates valid events, events with one to four mutations, and values that are no events."""
 
     def __init__(self, seed: int, clock: SimulatedClock, known_id: Callable[[], str]) -> None:
         self._random = random.Random(seed)
@@ -147,7 +147,7 @@ class Generator:
         return properties
 
     def mutate(self, event: dict[str, Any]) -> None:
-        """Exchange, drop or add one value, anywhere in the event."""
+        """Replace, drop or add one value anywhere in the event."""
         places = list(_places(event))
         container, key = self._random.choice(places)
         match self._random.randrange(6):
@@ -171,7 +171,7 @@ class Generator:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Each place in nested containers, as the container and the key or index in it."""
+    """Yield each value in nested containers, as its container and its key or index."""
     items = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inner in list(items):
         yield value, key
@@ -180,9 +180,11 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def call_violation(call: Call, adopts: object) -> str | None:
-    """Why this request should not have reached API Gateway; None if it may.
+    """Return why the handler must not send this request to API Gateway, or None if it may.
 
-    `adopts`: the certificate that the event's template adopts.
+    Args:
+        call: The request.
+        adopts: ID of the certificate that the event's template adopts, if any.
     """
     body = json.loads(call.body) if call.body else {}
     collection, _, name = call.path.removeprefix("/").partition("/")
@@ -198,8 +200,8 @@ def call_violation(call: Call, adopts: object) -> str | None:
             return None if ID.fullmatch(name) else "no ID"
         case "PATCH", "clientcertificates", True:
             ((change),) = body["patchOperations"]
-            right = change["op"] == "replace" and change["path"] == "/description"
-            return None if right and isinstance(change["value"], str) else f"patch {change!r}"
+            valid = change["op"] == "replace" and change["path"] == "/description"
+            return None if valid and isinstance(change["value"], str) else f"patch {change!r}"
         case ("GET" | "PUT" | "DELETE", "tags", True):
             if not ARN.fullmatch(unquote(name)):
                 return "no ARN"
@@ -207,17 +209,17 @@ def call_violation(call: Call, adopts: object) -> str | None:
                 own = {k for k in call.query["tagKeys"] if k.startswith("client-certificate:")}
                 adopted = unquote(name).rpartition("/")[2] == adopts
                 if own - ({"client-certificate:request-id"} if adopted else set()):
-                    return "takes the handler's own tags off"
+                    return "removes ownership tags"
             return tags_violation(body["tags"], 50) if call.method == "PUT" else None
-    return "no call of the handler's"
+    return "the handler never makes this call"
 
 
 def tags_violation(tags: Any, most: int) -> str | None:
-    """The rules of AWS for tags, written down here a second time, for what goes over the wire."""
+    """Return which of AWS's tag rules is violated, or None; independent of the handler's code."""
     if not isinstance(tags, dict) or len(tags) > most:
         return f"tags {tags!r}"
     for key, value in tags.items():
-        right = (
+        valid = (
             isinstance(value, str)
             and 1 <= len(key) <= 128
             and len(value) <= 256
@@ -225,7 +227,7 @@ def tags_violation(tags: Any, most: int) -> str | None:
             and TEXT.fullmatch(key)
             and TEXT.fullmatch(value)
         )
-        if not right:
+        if not valid:
             return f"tag {key!r}: {value!r}"
     return None
 
@@ -236,7 +238,7 @@ def function() -> Iterator[SimulatedFunction]:
         yield function
 
 
-def test_malformed_events_get_one_valid_response_and_make_only_valid_calls(
+def test_malformed_events_get_one_response_and_make_valid_calls(
     function: SimulatedFunction,
 ) -> None:
     wrong: list[str] = []
@@ -297,7 +299,7 @@ def test_malformed_events_get_one_valid_response_and_make_only_valid_calls(
             for id in list(api.certificates)[:3]:
                 del api.certificates[id]
     assert not wrong, "\n".join([f"{len(wrong)} violations", *(it[:300] for it in wrong[:20])])
-    # The generator has to reach every kind of end, or it proves nothing.
+    # The test proves nothing unless the generator reaches every kind of outcome.
     assert ended["SUCCESS"] > 1500, ended
     assert ended["FAILED"] > 1500, ended
     assert ended["unanswerable"] > 300, ended

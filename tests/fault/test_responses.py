@@ -1,4 +1,4 @@
-"""Responses: one from each invocation, in time, delivered or raised, and free of secrets."""
+"""Responses: one per invocation, in time, delivered or raised, and without secrets."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ def test_retries_delivery_when_the_response_url_hangs(
 def test_retries_delivery_when_the_response_url_never_finishes(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
-    """Each byte comes in time, the last one never: no wait for the network is too long."""
+    """Each byte arrives in time but the last one never does, so no read times out."""
     environment.cloudformation.script = ["drip"]
     create_certificate(environment, in_process)
     assert len(environment.cloudformation.attempts) == 2
@@ -91,7 +91,7 @@ def test_stops_delivery_before_the_function_times_out(
 def test_raises_at_once_when_the_response_is_refused_or_redirected(
     environment: Environment, in_process: InProcessFunction, status: int
 ) -> None:
-    """A redirect is not followed: the response is for the URL that CloudFormation signed."""
+    """Redirects are not followed, since the response is only for the URL that was signed."""
     environment.cloudformation.script = [status]
     assert (
         in_process.invoke(environment.event("Create")).outcome
@@ -147,7 +147,7 @@ HANGS = {
 def test_responds_in_time_when_a_call_hangs(
     environment: Environment, in_process: InProcessFunction, kind: str, fault: InjectedFault
 ) -> None:
-    """In 6 seconds what else takes 300: a 16th of the time at least stays for the delivery."""
+    """Scaled from 300 seconds to 6; at least a 16th of the time is left to deliver the response."""
     create = environment.event("Create")
     event = create
     if kind != "Create":
@@ -174,7 +174,7 @@ def test_responds_in_time_when_a_call_hangs(
 
 @pytest.mark.failure_mode(25)
 def test_responds_in_time_when_an_api_response_never_finishes(environment: Environment) -> None:
-    """No single read times out, since each byte arrives in time: the watchdog responds."""
+    """No read times out, since each byte arrives in time, so the watchdog responds."""
     event = environment.event("Create")
     made = Response(201, {}, b" " * 1000)
     environment.api_gateway.inject(InjectedFault("POST", ".*", made, commit=True, drip=0.1))
@@ -263,9 +263,9 @@ PACKAGE = (
     "tag_rules",
 )
 ENTRY = {"__init__", "main", "physical_id"}
-"""What the entry imports before it guards its imports."""
+"""Modules that the entry imports before it catches import errors."""
 TASKS = {"clock", "monitor"}
-"""What only tasks import, which send no response."""
+"""Modules that only tasks import, which send no response."""
 
 
 @pytest.mark.failure_mode(30)
@@ -280,7 +280,7 @@ def test_responds_failed_when_the_package_cannot_be_imported(
         (environment.asset / "crhelper.py").write_text("raise ImportError('no crhelper')")
     else:
         assert (environment.asset / broken).exists()
-        (environment.asset / broken).write_text("this is no Python")
+        (environment.asset / broken).write_text("not Python code")
     event = environment.event("Delete", PhysicalResourceId="abc123")
     assert environment.function().invoke(event).outcome == "returned"
     id, reason = expect_failure(environment, event)
@@ -327,7 +327,7 @@ def test_logs_one_json_line_per_decision_with_the_request_id(
 
 @pytest.mark.failure_mode(34)
 def test_log_of_a_separate_process_is_json_without_the_url(environment: Environment) -> None:
-    """The fixture `aws` looks for the URL in every test; here is what it looks through."""
+    """The fixture `environment` searches all output for the URL; this output includes the log."""
     function = environment.function()
     environment.cloudformation.script = ["reset", 503]
     environment.api_gateway.inject(InjectedFault("GET", ".*", None))
@@ -345,7 +345,7 @@ def test_log_of_a_separate_process_is_json_without_the_url(environment: Environm
 def test_concurrent_invocations_in_one_process_share_nothing(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
-    """Lambda keeps invocations apart; the handler shares nothing between them all the same."""
+    """Lambda never runs two invocations in one process, but the handler does not rely on that."""
     events = [environment.event("Create", LogicalResourceId=f"Certificate{n}") for n in range(8)]
     threads = [threading.Thread(target=in_process.invoke, args=(event,)) for event in events]
     for thread in threads:
@@ -374,7 +374,7 @@ def test_unexpected_error_outside_a_request_is_named_in_the_reason(
 def test_unexpected_error_during_a_request_is_named_and_logged(
     environment: Environment, in_process: InProcessFunction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A response without an ID in it, where the API's model says that there is one."""
+    """API Gateway's response lacks the ID that its model requires."""
     event, id = create_certificate(environment, in_process)
     bare = Response(200, {}, b'{"item": [{"description": "no ID"}]}')
     environment.api_gateway.inject(InjectedFault("GET", "/clientcertificates", bare))

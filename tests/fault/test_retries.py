@@ -1,6 +1,6 @@
-"""Retries: as long as they can help, within the deadline, and with a Reason if they fail.
+"""Retries: only while they can help, within the deadline, and with a Reason if they fail.
 
-Sleeps take no time here: `in_process.clock` counts them instead.
+Sleeps return at once: `in_process.clock` adds them up.
 """
 
 import json
@@ -39,7 +39,7 @@ def _throttled(retry_after: str) -> Response:
 
 
 @pytest.mark.failure_mode(7)
-def test_throttled_call_waits_as_retry_after_says(
+def test_throttled_call_waits_for_retry_after(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
     environment.api_gateway.inject(
@@ -124,7 +124,7 @@ def test_full_quota_fails_quickly_and_is_named(
 def test_retries_while_the_quota_is_full(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
-    """Another stack's Delete may be on its way."""
+    """Another stack may be deleting certificates at the same time."""
     environment.api_gateway.inject(InjectedFault("POST", ".*", fakes.QUOTA_FULL, times=2))
     create_certificate(environment, in_process)
 
@@ -237,13 +237,16 @@ def test_permanent_access_denied_names_action_and_resource(
 
 @pytest.mark.failure_mode(33)
 @pytest.mark.parametrize("tags_in_list", [True, False])
-def test_sixty_concurrent_creates_all_succeed(
+def test_sixty_concurrent_creates_succeed(
     environment: Environment,
     in_process: InProcessFunction,
     tags_in_list: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """120 calls against 10 a second, four seconds of which others spent; time runs tenfold."""
+    """120 calls share 10 requests/s, and the bucket starts four seconds behind.
+
+    Time runs ten times faster.
+    """
     clock = SkippingClock(speed=10)
     in_process.use_clock(clock)
     lag = 0.0
@@ -259,14 +262,14 @@ def test_sixty_concurrent_creates_all_succeed(
     monkeypatch.setattr(deadline, "datetime", SimpleNamespace(now=now))
     events = [environment.event("Create", LogicalResourceId=f"Certificate{n}") for n in range(60)]
 
-    def spend() -> None:
+    def exhaust_bucket() -> None:
         nonlocal lag
-        lag = 8.0  # costs the bucket 80 tokens, of which it has 40: four seconds are missing
+        lag = 8.0  # takes 80 tokens from a bucket of 40, which then needs four seconds to recover
 
-    together = threading.Barrier(60, action=spend)
+    start = threading.Barrier(60, action=exhaust_bucket)
 
     def deliver(event: dict[str, object]) -> str:
-        together.wait()
+        start.wait()
         return in_process.invoke(event).outcome
 
     with ThreadPoolExecutor(60) as pool:
@@ -279,7 +282,7 @@ def test_sixty_concurrent_creates_all_succeed(
 
 
 def _date_new_certificates(store: ClientCertificates, now: Callable[[], datetime]) -> None:
-    """Date new certificates by the clock: in real time, all are generated within seconds."""
+    """Date new certificates by the simulated clock."""
     generate = store.generate
 
     def generate_dated(description: str | None, tags: Mapping[str, str]) -> Certificate:

@@ -1,4 +1,4 @@
-"""Update: the live certificate becomes what the template wants, with no write beyond it."""
+"""Update: brings the certificate into the desired state with as few writes as possible."""
 
 import re
 from typing import Any
@@ -217,7 +217,7 @@ def test_update_changes_only_the_tags_that_the_template_changed(
 def test_update_replaces_all_47_tags_at_once(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
-    """50 is the limit, own tags included: the old go before the new come."""
+    """50 tags are the limit, so the handler removes the old ones before it adds the new ones."""
     old = properties(Tags=tag_list(**{f"old{n}": "x" for n in range(47)}))
     new = properties(Tags=tag_list(**{f"new{n}": "x" for n in range(47)}))
     _, id = create_certificate(environment, in_process, ResourceProperties=old)

@@ -1,4 +1,4 @@
-"""Invalid input: rejected before any call, and ignored where a rejection would block a rollback."""
+"""Invalid input: rejected before any call, or ignored if a rejection would block a rollback."""
 
 from typing import Any
 
@@ -97,7 +97,7 @@ BAD_PROPERTIES: dict[str, Any] = {
 def test_omits_a_tag_without_a_value(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
-    """`AWS::NoValue` as a tag's Value leaves the Key alone."""
+    """`AWS::NoValue` as a tag's Value leaves an item that has only a Key."""
     bare = properties(Tags=[{"Key": "team"}, {"Key": "stage", "Value": "prod"}])
     _, id = create_certificate(environment, in_process, ResourceProperties=bare)
     tags = environment.api_gateway.store.certificates[id].tags

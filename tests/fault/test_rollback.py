@@ -1,7 +1,4 @@
-"""Faults of adoption, rollback and redelivery that a review found.
-
-Each test failed when it was written.
-"""
+"""Regression tests for rollbacks, redeliveries and upgrades of adopted certificates."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -57,7 +54,7 @@ def delete(
 def test_certificate_that_the_first_release_adopted_is_not_deleted(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
-    """That release left the request tag of a certificate that another resource had made."""
+    """The first release did not remove the request tag when it adopted another resource's."""
     (asset,) = FIRST_RELEASE.glob("asset.*")
     first = PackagedFunction(asset, environment.variables)
     environment.functions.append(first)
@@ -70,7 +67,7 @@ def test_certificate_that_the_first_release_adopted_is_not_deleted(
 
 
 @pytest.mark.parametrize("ending", ["failed half-way", "succeeded, another resource failed"])
-def test_rollback_of_adopting_the_own_certificate_returns_to_it(
+def test_rollback_of_adopting_its_own_certificate_keeps_it(
     environment: Environment, in_process: InProcessFunction, ending: str
 ) -> None:
     _, a = create_certificate(
@@ -98,12 +95,12 @@ def test_rollback_of_an_update_that_wrote_nothing_writes_nothing(
     assert state(environment, b) == ("theirs", {"owner": "bob"})
 
 
-def test_rollback_keeps_what_was_made_in_place_of_a_vanished_certificate(
+def test_rollback_keeps_the_replacement_of_a_missing_certificate(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
     """A mistyped ID must not leave the stack in UPDATE_ROLLBACK_FAILED.
 
-    Neither the mistyped certificate nor the vanished one exists, so both Updates keep the own one.
+    Neither the mistyped nor the original certificate exists, so both Updates keep the replacement.
     """
     b = foreign(environment)
     create_certificate(
@@ -118,7 +115,7 @@ def test_rollback_keeps_what_was_made_in_place_of_a_vanished_certificate(
     assert state(environment, c)[0] == "good"
 
 
-def test_redelivered_create_finds_its_certificate_although_clocks_differ(
+def test_redelivered_create_tolerates_clock_skew(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
     """API Gateway's clock is two minutes ahead of Lambda's, and lists contain no tags."""
@@ -128,7 +125,8 @@ def test_redelivered_create_finds_its_certificate_although_clocks_differ(
     )
     in_process.invoke(event)
     (certificate,) = environment.api_gateway.store.certificates.values()
-    certificate.created += timedelta(minutes=2) - timedelta(minutes=1)  # delivered a minute ago
+    # Created a minute ago, by a clock that is two minutes ahead.
+    certificate.created += timedelta(minutes=2) - timedelta(minutes=1)
     in_process.invoke(event)
     first, second = responses_to(environment, event)
     assert first["PhysicalResourceId"] == second["PhysicalResourceId"]
