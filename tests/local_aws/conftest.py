@@ -1,4 +1,4 @@
-"""One server for all tests. Each test starts without client certificates."""
+"""Fixtures: one server for all tests, which each start without client certificates."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,12 +9,12 @@ import pytest
 
 from demo.backend import server_certificate
 from local_aws import LocalAws
-from tests.local_aws.model import hold_against_model
+from tests.local_aws.model import validate_responses
 
 
 @pytest.fixture(scope="session")
 def backend_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    """The CA that the server trusts, and a backend's certificate and private key."""
+    """Return the CA that the server trusts, and a backend's certificate and private key."""
     return server_certificate(tmp_path_factory.mktemp("backend"))
 
 
@@ -26,12 +26,12 @@ def aws(backend_files: tuple[Path, Path, Path]) -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="session")
 def session_client(aws: LocalAws) -> Any:
-    return hold_against_model(aws.client("apigateway"))
+    return validate_responses(aws.client("apigateway"))
 
 
 @pytest.fixture
 def client(session_client: Any) -> Iterator[Any]:
-    """A client that validates responses against the model; deletes what a test creates."""
+    """Return a client that validates responses; afterwards, delete what the test created."""
     yield session_client
     for api in session_client.get_rest_apis()["items"]:
         session_client.delete_rest_api(restApiId=api["id"])

@@ -1,4 +1,4 @@
-"""Holds what comes over the wire against botocore's model of the service."""
+"""Validate HTTP responses against botocore's service model."""
 
 import json
 from typing import Any
@@ -13,8 +13,9 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-# ministack's own operations are not ours to hold to account: it answers some with nulls.
-_OURS = (
+# Only these operations are implemented in local_aws. Some of ministack's own responses contain
+# nulls, which the model does not allow.
+_OPERATIONS = (
     "GenerateClientCertificate",
     "GetClientCertificate",
     "GetClientCertificates",
@@ -27,9 +28,9 @@ _OURS = (
 )
 
 
-def hold_against_model(client: Any) -> Any:
-    """The client, from now on failing on any response of ours that the model does not know."""
-    for name in _OURS:
+def validate_responses(client: Any) -> Any:
+    """Make the client fail on responses that do not match the model, and return it."""
+    for name in _OPERATIONS:
         client.meta.events.register(f"before-parse.apigateway.{name}", _check)
     return client
 
@@ -66,7 +67,7 @@ def _check_json(operation_model: Any, response_dict: dict[str, Any], **_: Any) -
 
 
 def check_error(operation_model: Any, status: int, headers: Any, body: bytes) -> None:
-    """An error is one of the operation's, with its status; a refusal by IAM is of no operation."""
+    """Check that the model declares the error for the operation, or that it comes from IAM."""
     code = headers["x-amzn-errortype"]
     if code == "AccessDeniedException":
         assert status == 403
@@ -78,18 +79,18 @@ def check_error(operation_model: Any, status: int, headers: Any, body: bytes) ->
 
 
 def check_shape(shape: Any, value: Any, where: str) -> None:
-    """Every member that is there is in the model, and of its type."""
+    """Check that the model has every member of the value, with the same type."""
     if shape.type_name == "structure":
         members = {m.serialization.get("name", name): m for name, m in shape.members.items()}
         for name, item in value.items():
             assert name in members, f"{where}: the model has no member {name!r}"
             check_shape(members[name], item, f"{where}.{name}")
     elif shape.type_name == "list":
-        assert isinstance(value, list), f"{where}: {value!r} is no list"
+        assert isinstance(value, list), f"{where}: {value!r} is not a list"
         for item in value:
             check_shape(shape.member, item, f"{where}[]")
     elif shape.type_name == "map":
-        assert isinstance(value, dict), f"{where}: {value!r} is no map"
+        assert isinstance(value, dict), f"{where}: {value!r} is not a map"
         for item in value.values():
             check_shape(shape.value, item, f"{where}{{}}")
     else:

@@ -1,19 +1,19 @@
-"""A CloudFormation stack, by boto3."""
+"""Operate a CloudFormation stack through boto3."""
 
 import json
 from typing import Any
 
 from local_aws import LocalAws
 
-__all__ = ["QUICKLY", "Stack"]
+__all__ = ["POLL_QUICKLY", "Stack"]
 
-QUICKLY = {"Delay": 0.2, "MaxAttempts": 100}
+POLL_QUICKLY = {"Delay": 0.2, "MaxAttempts": 100}
 
 
 class Stack:
-    """A stack of this name; each method waits for the operation that it starts.
+    """A stack. Each method waits for the operation that it starts.
 
-    They raise `botocore.exceptions.WaiterError` if the operation fails.
+    A method raises `botocore.exceptions.WaiterError` if the operation fails.
     """
 
     def __init__(self, aws: LocalAws, name: str) -> None:
@@ -38,19 +38,19 @@ class Stack:
         self._wait("update")
 
     def prepare(self, template: dict[str, Any]) -> list[dict[str, Any]]:
-        """Create a change set, and return its changes of resources."""
+        """Create a change set and return its resource changes."""
         self._client.create_change_set(
             **self._change_set,
             TemplateBody=json.dumps(template),
             Capabilities=["CAPABILITY_IAM"],
         )
         waiter = self._client.get_waiter("change_set_create_complete")
-        waiter.wait(**self._change_set, WaiterConfig=QUICKLY)
+        waiter.wait(**self._change_set, WaiterConfig=POLL_QUICKLY)
         described = self._client.describe_change_set(**self._change_set)
         return [change["ResourceChange"] for change in described["Changes"]]
 
     def execute(self) -> None:
-        """Execute the change set that was created last."""
+        """Execute the last change set."""
         self._client.execute_change_set(**self._change_set)
         self._wait("update")
         self._client.delete_change_set(**self._change_set)
@@ -67,7 +67,7 @@ class Stack:
         return {item["OutputKey"]: item["OutputValue"] for item in self._describe()["Outputs"]}
 
     def resources(self) -> dict[str, str]:
-        """The status of each resource, by its logical ID."""
+        """Return the status of each resource by its logical ID."""
         described = self._client.describe_stack_resources(StackName=self.name)["StackResources"]
         return {item["LogicalResourceId"]: item["ResourceStatus"] for item in described}
 
@@ -85,4 +85,4 @@ class Stack:
 
     def _wait(self, verb: str) -> None:
         waiter = self._client.get_waiter(f"stack_{verb}_complete")
-        waiter.wait(StackName=self.name, WaiterConfig=QUICKLY)
+        waiter.wait(StackName=self.name, WaiterConfig=POLL_QUICKLY)

@@ -1,4 +1,4 @@
-"""The client-certificate API, through boto3 and over HTTPS."""
+"""Call the client certificate API through boto3 over HTTPS."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ def ids(page: dict[str, Any]) -> list[str]:
     return [item["clientCertificateId"] for item in page["items"]]
 
 
-def made(response: dict[str, Any]) -> dict[str, Any]:
+def without_metadata(response: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in response.items() if name != "ResponseMetadata"}
 
 
@@ -36,14 +36,16 @@ def test_generate_returns_what_get_returns(client: Any) -> None:
     assert id.isalnum()
     assert id == id.lower()
     assert 6 <= len(id) <= 10
-    assert made(client.get_client_certificate(clientCertificateId=id)) == made(response)
+    assert without_metadata(
+        client.get_client_certificate(clientCertificateId=id)
+    ) == without_metadata(response)
 
 
-def test_a_certificate_without_description_and_tags_has_neither_member(client: Any) -> None:
+def test_generate_omits_missing_description_and_tags(client: Any) -> None:
     assert not {"description", "tags"} & client.generate_client_certificate().keys()
 
 
-def test_the_pem_is_a_self_signed_certificate_like_api_gateways(client: Any) -> None:
+def test_pem_is_a_self_signed_certificate(client: Any) -> None:
     response = client.generate_client_certificate()
     certificate = x509.load_pem_x509_certificate(response["pemEncodedCertificate"].encode())
 
@@ -61,7 +63,7 @@ def test_the_pem_is_a_self_signed_certificate_like_api_gateways(client: Any) -> 
     assert "PRIVATE" not in response["pemEncodedCertificate"]
 
 
-def test_no_two_certificates_share_an_id_a_serial_number_or_a_key(client: Any) -> None:
+def test_ids_serial_numbers_and_keys_are_unique(client: Any) -> None:
     responses = [client.generate_client_certificate() for _ in range(3)]
     pems = [
         x509.load_pem_x509_certificate(item["pemEncodedCertificate"].encode()) for item in responses
@@ -82,7 +84,7 @@ def test_list_pages_by_limit_and_position(client: Any) -> None:
     assert "position" not in client.get_client_certificates(limit=5)
 
 
-def test_a_deletion_between_two_pages_skips_none(client: Any) -> None:
+def test_deletion_between_pages_skips_no_certificate(client: Any) -> None:
     expected = [client.generate_client_certificate()["clientCertificateId"] for _ in range(3)]
     first = client.get_client_certificates(limit=1)
     client.delete_client_certificate(clientCertificateId=expected[0])
@@ -90,19 +92,23 @@ def test_a_deletion_between_two_pages_skips_none(client: Any) -> None:
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 501}, {"limit": -1}, {"position": "x"}])
-def test_list_refuses_a_bad_limit_or_position(client: Any, query: dict[str, Any]) -> None:
+def test_list_refuses_an_invalid_limit_or_position(client: Any, query: dict[str, Any]) -> None:
     with pytest.raises(client.exceptions.BadRequestException):
         client.get_client_certificates(**query)
 
 
-def test_update_replaces_the_description_and_nothing_else(client: Any) -> None:
-    before = made(client.generate_client_certificate(description="old", tags={"a": "b"}))
+def test_update_changes_only_the_description(client: Any) -> None:
+    before = without_metadata(
+        client.generate_client_certificate(description="old", tags={"a": "b"})
+    )
     id = before["clientCertificateId"]
     after = client.update_client_certificate(
         clientCertificateId=id, patchOperations=[replace("new")]
     )
-    assert made(after) == {**before, "description": "new"}
-    assert made(client.get_client_certificate(clientCertificateId=id)) == made(after)
+    assert without_metadata(after) == {**before, "description": "new"}
+    assert without_metadata(
+        client.get_client_certificate(clientCertificateId=id)
+    ) == without_metadata(after)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +121,7 @@ def test_update_replaces_the_description_and_nothing_else(client: Any) -> None:
         {"op": "replace", "path": "/description"},
     ],
 )
-def test_update_refuses_any_other_patch_and_changes_nothing(
-    client: Any, patch: dict[str, str]
-) -> None:
+def test_update_refuses_any_other_patch(client: Any, patch: dict[str, str]) -> None:
     id = client.generate_client_certificate(description="old")["clientCertificateId"]
     with pytest.raises(client.exceptions.BadRequestException):
         client.update_client_certificate(
@@ -126,7 +130,7 @@ def test_update_refuses_any_other_patch_and_changes_nothing(
     assert client.get_client_certificate(clientCertificateId=id)["description"] == "old"
 
 
-def test_delete_is_final(client: Any) -> None:
+def test_deleted_certificate_is_gone(client: Any) -> None:
     id = client.generate_client_certificate()["clientCertificateId"]
     client.delete_client_certificate(clientCertificateId=id)
     assert client.get_client_certificates()["items"] == []
@@ -145,12 +149,12 @@ def test_delete_is_final(client: Any) -> None:
         ("get_tags", {"resourceArn": arn("gone42")}),
     ],
 )
-def test_an_unknown_id_is_not_found(client: Any, operation: str, parameters: Any) -> None:
+def test_unknown_id_is_not_found(client: Any, operation: str, parameters: Any) -> None:
     with pytest.raises(client.exceptions.NotFoundException):
         getattr(client, operation)(**parameters)
 
 
-def test_tag_adds_and_overwrites_and_untag_removes(client: Any) -> None:
+def test_tags_are_added_overwritten_and_removed(client: Any) -> None:
     id = client.generate_client_certificate(tags={"a": "1", "b": "1"})["clientCertificateId"]
     client.tag_resource(resourceArn=arn(id), tags={"b": "2", "c": ""})
     assert client.get_tags(resourceArn=arn(id))["tags"] == {"a": "1", "b": "2", "c": ""}
@@ -173,9 +177,7 @@ def test_tag_adds_and_overwrites_and_untag_removes(client: Any) -> None:
         {f"k{n}": "v" for n in range(51)},
     ],
 )
-def test_a_tag_that_breaks_a_rule_is_refused_wherever_it_comes_from(
-    client: Any, tags: dict[str, str]
-) -> None:
+def test_generate_and_tag_refuse_invalid_tags(client: Any, tags: dict[str, str]) -> None:
     with pytest.raises(client.exceptions.BadRequestException):
         client.generate_client_certificate(tags=tags)
     assert client.get_client_certificates()["items"] == []
@@ -185,7 +187,7 @@ def test_a_tag_that_breaks_a_rule_is_refused_wherever_it_comes_from(
     assert client.get_tags(resourceArn=arn(id))["tags"] == {"kept": "1"}
 
 
-def test_tags_at_the_limits_are_taken(client: Any) -> None:
+def test_accepts_tags_at_their_limits(client: Any) -> None:
     tags = {f"k{n}": "v" for n in range(48)} | {
         "k" * 128: "v" * 256,
         "aZ9 +-=._:/@": "aZ9 +-=._:/@",
@@ -197,7 +199,7 @@ def test_tags_at_the_limits_are_taken(client: Any) -> None:
     client.tag_resource(resourceArn=arn(id), tags={"k0": "overwritten"})
 
 
-def test_an_arn_of_another_region_is_refused(client: Any) -> None:
+def test_refuses_an_arn_of_a_different_region(client: Any) -> None:
     id = client.generate_client_certificate()["clientCertificateId"]
     with pytest.raises(client.exceptions.BadRequestException):
         client.get_tags(resourceArn=arn(id).replace("us-east-1", "eu-west-1"))
@@ -209,7 +211,7 @@ def test_each_region_has_its_own_certificates(client: Any, aws: LocalAws) -> Non
     assert elsewhere.get_client_certificates()["items"] == []
 
 
-def test_the_rest_of_api_gateway_goes_on_working(client: Any) -> None:
+def test_other_api_gateway_operations_still_work(client: Any) -> None:
     api = client.create_rest_api(name="rest", tags={"a": "b"})
     tags = client.get_tags(resourceArn=f"arn:aws:apigateway:us-east-1::/restapis/{api['id']}")
     assert tags["tags"] == {"a": "b"}

@@ -1,4 +1,4 @@
-"""Certificates have the structure of those that API Gateway issues."""
+"""Compare issued certificates with genuine ones of API Gateway."""
 
 import base64
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ GENUINE = Path(__file__).parent / "genuine_certificates"
 
 @dataclass(frozen=True)
 class Structure:
-    """What all certificates of API Gateway have in common."""
+    """The properties that all certificates of API Gateway share."""
 
     version: x509.Version
     serial_number_bytes: int
     signature_algorithm: str
     subject: bytes
-    """DER, which tells the types of the strings too."""
+    """DER, which includes the string types."""
     issuer: bytes
     lifetime: timedelta
     public_key: tuple[int, int]
     """Bits and exponent."""
     extensions: int
     der_length: int
-    """Without the zero that DER puts before a serial number whose first bit is set."""
+    """Without the leading zero that DER adds to a serial number whose first bit is set."""
 
 
 def structure(pem: bytes) -> Structure:
@@ -54,7 +54,7 @@ def structure(pem: bytes) -> Structure:
 
 @pytest.fixture(scope="module")
 def pems() -> list[str]:
-    """Several, since a serial number is random."""
+    """Return several PEMs, since serial numbers are random."""
     store = ClientCertificates("us-east-1")
     return [store.generate(None, {}).pem for _ in range(5)]
 
@@ -71,7 +71,7 @@ def test_genuine_certificates_have_the_documented_figures() -> None:
     assert (found.public_key, found.lifetime) == ((2048, 65537), timedelta(days=365))
     assert (found.extensions, found.der_length) == (0, 748)
     assert found.subject == found.issuer
-    # 0x13 is the tag of a PrintableString; the length of the string follows it.
+    # In DER, 0x13 is the tag of a PrintableString, and the string's length follows.
     for printable_string in (b"\x13\x02US", b"\x13\x07Seattle", b"\x13\x0aApiGateway"):
         assert printable_string in found.subject
 

@@ -1,4 +1,4 @@
-"""The native resource, and stages that carry a certificate, through CloudFormation."""
+"""Deploy the native resource, and stages with a certificate, through CloudFormation."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import WaiterError
 
 from local_aws import LocalAws
-from tests.local_aws.stack import QUICKLY, Stack
+from tests.local_aws.stack import POLL_QUICKLY, Stack
 from tests.local_aws.waiting import eventually
 
 STACK = "native"
@@ -38,7 +38,7 @@ def certificate(description: str, **tags: str) -> dict[str, Any]:
 
 
 def stage(id: Any) -> dict[str, Any]:
-    """The resources of a REST API with a stage that carries the certificate of this ID."""
+    """Return the resources of a REST API with a stage that presents a certificate."""
     return {
         "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "front"}},
         "Deployment": {
@@ -57,9 +57,7 @@ def stage(id: Any) -> dict[str, Any]:
     }
 
 
-def test_the_native_resource_is_created_updated_in_place_and_deleted(
-    stack: Stack, client: Any
-) -> None:
+def test_native_resource_lifecycle(stack: Stack, client: Any) -> None:
     stack.create(certificate("old", kept="1", gone="1"), tags={"of-the-stack": "1"})
     outputs = stack.outputs()
     id = outputs["Ref"]
@@ -79,41 +77,39 @@ def test_the_native_resource_is_created_updated_in_place_and_deleted(
     assert client.get_client_certificates()["items"] == []
 
 
-def test_a_change_set_says_that_the_native_resource_is_updated_in_place(stack: Stack) -> None:
+def test_change_set_updates_the_native_resource_in_place(stack: Stack) -> None:
     stack.create(certificate("old"))
     [change] = stack.prepare(certificate("new"))
     assert (change["Action"], change["Replacement"]) == ("Modify", "False")
 
 
-def test_a_native_resource_with_a_bad_tag_fails(stack: Stack, client: Any) -> None:
+def test_native_resource_with_an_invalid_tag_fails(stack: Stack, client: Any) -> None:
     with pytest.raises(Exception, match="Waiter StackCreateComplete failed"):
         stack.create(certificate("mine", **{"k#": "1"}))
     assert "use letters, digits" in stack.reasons()
     assert client.get_client_certificates()["items"] == []
 
 
-def test_a_stage_of_a_template_carries_and_changes_its_certificate(
-    stack: Stack, client: Any
-) -> None:
+def test_stage_changes_its_certificate(stack: Stack, client: Any) -> None:
     template = certificate("mine")
     template["Resources"] |= stage({"Ref": "Native"})
     stack.create(template)
     api = client.get_rest_apis()["items"][0]["id"]
 
-    def carried() -> str | None:
+    def attached() -> str | None:
         found: str | None = client.get_stage(restApiId=api, stageName="prod").get(
             "clientCertificateId"
         )
         return found
 
-    assert carried() == stack.outputs()["Ref"]
+    assert attached() == stack.outputs()["Ref"]
     other = client.generate_client_certificate()["clientCertificateId"]
     template["Resources"] |= stage(other)
     stack.update(template)
-    assert carried() == other
+    assert attached() == other
     del template["Resources"]["Stage"]["Properties"]["ClientCertificateId"]
     stack.update(template)
-    assert carried() is None
+    assert attached() is None
 
 
 def by_attribute(name: str) -> dict[str, Any]:
@@ -133,7 +129,7 @@ def joined(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("refer", [by_attribute, by_dotted_attribute, by_reference, joined])
-def test_a_change_set_sees_that_a_property_names_another_resource(
+def test_change_set_detects_a_changed_reference(
     stack: Stack, client: Any, refer: Callable[[str], dict[str, Any]]
 ) -> None:
     template = certificate("mine")
@@ -148,11 +144,11 @@ def test_a_change_set_sees_that_a_property_names_another_resource(
     assert [detail["Target"]["Name"] for detail in change["Details"]] == ["ClientCertificateId"]
     stack.execute()
     [api] = client.get_rest_apis()["items"]
-    carried = client.get_stage(restApiId=api["id"], stageName="prod")["clientCertificateId"]
-    assert carried == stack.outputs()["Other"]
+    attached = client.get_stage(restApiId=api["id"], stageName="prod")["clientCertificateId"]
+    assert attached == stack.outputs()["Other"]
 
 
-def test_a_change_set_of_nothing_but_outputs_is_executed(stack: Stack) -> None:
+def test_change_set_with_only_outputs_is_executed(stack: Stack) -> None:
     template = certificate("mine")
     stack.create(template)
     template["Outputs"]["Another"] = {"Value": "1"}
@@ -161,7 +157,7 @@ def test_a_change_set_of_nothing_but_outputs_is_executed(stack: Stack) -> None:
     assert stack.outputs()["Another"] == "1"
 
 
-def test_a_change_set_without_changes_fails(stack: Stack) -> None:
+def test_change_set_without_changes_fails(stack: Stack) -> None:
     template = certificate("mine")
     stack.create(template)
     with pytest.raises(WaiterError) as failed:
@@ -169,15 +165,13 @@ def test_a_change_set_without_changes_fails(stack: Stack) -> None:
     assert "didn't contain changes" in failed.value.last_response["StatusReason"]
 
 
-def test_a_stage_of_a_template_cannot_carry_a_certificate_that_does_not_exist(
-    stack: Stack, client: Any
-) -> None:
+def test_stack_with_a_missing_certificate_on_a_stage_fails(stack: Stack, client: Any) -> None:
     with pytest.raises(Exception, match="Waiter StackCreateComplete failed"):
         stack.create({"Resources": stage("gone42")})
     assert "gone42" in stack.reasons()
 
 
-def test_a_delete_stops_a_create_before_it_deletes(aws: LocalAws, client: Any) -> None:
+def test_delete_stops_a_running_create(aws: LocalAws, client: Any) -> None:
     waiting = {
         "Type": "AWS::CloudFormation::WaitCondition",
         "CreationPolicy": {"ResourceSignal": {"Timeout": "PT1M"}},
@@ -188,16 +182,16 @@ def test_a_delete_stops_a_create_before_it_deletes(aws: LocalAws, client: Any) -
     template["Resources"] |= {"Waiting": waiting, "Later": later}
     stacks = aws.client("cloudformation")
     stacks.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
-    assert eventually(lambda: "Waiting" in _begun(stacks))
+    assert eventually(lambda: "Waiting" in _started(stacks))
     stacks.delete_stack(StackName=STACK)
     stacks.signal_resource(
         StackName=STACK, LogicalResourceId="Waiting", UniqueId="1", Status="SUCCESS"
     )
-    stacks.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig=QUICKLY)
+    stacks.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig=POLL_QUICKLY)
     assert client.get_client_certificates()["items"] == []
 
 
-def _begun(stacks: Any) -> set[str]:
+def _started(stacks: Any) -> set[str]:
     events = stacks.describe_stack_events(StackName=STACK)["StackEvents"]
     return {event["LogicalResourceId"] for event in events}
 
@@ -207,13 +201,13 @@ import json, os, urllib.request
 
 def handler(event, context):
     refuses = event["RequestType"] == "Delete" and os.environ["REFUSES"] == "yes"
-    answer = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
-    answer |= {
+    response = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
+    response |= {
         "Status": "FAILED" if refuses else "SUCCESS",
-        "Reason": "told to refuse",
+        "Reason": "configured to refuse",
         "PhysicalResourceId": "made",
     }
-    body = json.dumps(answer).encode()
+    body = json.dumps(response).encode()
     urllib.request.urlopen(urllib.request.Request(event["ResponseURL"], body, method="PUT"))
 """
 ASSUMED_BY_LAMBDA = {
@@ -228,10 +222,10 @@ ASSUMED_BY_LAMBDA = {
 }
 
 
-def test_a_failed_delete_keeps_what_the_failed_resource_depends_on(
+def test_failed_delete_keeps_dependencies_of_the_failed_resource(
     aws: LocalAws, stack: Stack, client: Any
 ) -> None:
-    template = certificate("deleted by the first try")
+    template = certificate("deleted by the first attempt")
     template["Resources"] |= {
         "Role": {
             "Type": "AWS::IAM::Role",

@@ -1,4 +1,4 @@
-"""Exports that another stack imports are neither removed nor changed."""
+"""Check that an export cannot change while another stack imports it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,7 +16,7 @@ CANNOT_UPDATE = f"Cannot update export {EXPORT} as it is in use by importing."
 
 
 def exporting(value: str | None) -> dict[str, Any]:
-    """A template whose stack exports the value, or nothing."""
+    """Return a template that exports the value, or nothing if it is None."""
     output = {"Value": value, "Export": {"Name": EXPORT}}
     return {
         "Resources": {"Kept": parameter("exporting")},
@@ -72,7 +72,7 @@ def by_change_set(stack: Stack, template: dict[str, Any]) -> None:
     [(None, f"Delete canceled. {CANNOT_DELETE}"), ("C2", CANNOT_UPDATE)],
     ids=["removed", "changed"],
 )
-def test_an_update_that_takes_an_imported_export_away_is_rolled_back(
+def test_update_that_changes_an_imported_export_is_rolled_back(
     exporter: Stack,
     importer: Stack,
     exports: Callable[[], dict[str, str]],
@@ -88,9 +88,7 @@ def test_an_update_that_takes_an_imported_export_away_is_rolled_back(
     assert exporter.outputs() == {"Id": "C1"}
 
 
-def test_the_importing_stacks_are_all_named(
-    aws: LocalAws, exporter: Stack, importer: Stack
-) -> None:
+def test_error_names_all_importing_stacks(aws: LocalAws, exporter: Stack, importer: Stack) -> None:
     another = Stack(aws, "another")
     another.create(importing({"Fn::ImportValue": {"Fn::Sub": "exporting:Id"}}))
     with pytest.raises(WaiterError):
@@ -99,17 +97,17 @@ def test_the_importing_stacks_are_all_named(
     another.delete()
 
 
-def test_a_delete_of_the_exporting_stack_is_canceled(
+def test_delete_of_the_exporting_stack_is_canceled(
     aws: LocalAws, exporter: Stack, importer: Stack
 ) -> None:
-    # Without a wait: botocore's waiter goes on for CREATE_COMPLETE.
+    # Without waiting: botocore's waiter would continue at CREATE_COMPLETE.
     aws.client("cloudformation").delete_stack(StackName=exporter.name)
     assert exporter.status() == "CREATE_COMPLETE"
     assert f"Delete canceled. {CANNOT_DELETE}" in exporter.reasons()
     assert exporter.resources() == {"Kept": "CREATE_COMPLETE"}
 
 
-def test_an_export_that_is_no_longer_imported_is_removed(
+def test_export_can_be_removed_once_it_is_not_imported(
     exporter: Stack, importer: Stack, exports: Callable[[], dict[str, str]]
 ) -> None:
     importer.update(importing("C2"))
@@ -117,7 +115,7 @@ def test_an_export_that_is_no_longer_imported_is_removed(
     assert exports() == {}
 
 
-def test_an_export_whose_importing_stack_is_gone_is_changed(
+def test_export_can_change_after_the_importing_stack_is_deleted(
     exporter: Stack, importer: Stack, exports: Callable[[], dict[str, str]]
 ) -> None:
     importer.delete()
@@ -125,7 +123,7 @@ def test_an_export_whose_importing_stack_is_gone_is_changed(
     assert exports() == {EXPORT: "C2"}
 
 
-def test_an_imported_export_is_kept_by_any_other_update(
+def test_other_updates_keep_an_imported_export(
     exporter: Stack, importer: Stack, exports: Callable[[], dict[str, str]]
 ) -> None:
     template = exporting("C1")

@@ -1,4 +1,4 @@
-"""IAM is enforced on every verb, for users, roles and what a Lambda function's role may do."""
+"""Check that IAM policies are enforced for users and roles."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws import LocalAws
-from tests.local_aws.model import hold_against_model
+from tests.local_aws.model import validate_responses
 
 ROOT = "arn:aws:apigateway:us-east-1::"
 TAGS = f"{ROOT}/tags/arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Fclientcertificates%2F"
@@ -21,8 +21,8 @@ def arn(id: str) -> str:
 
 
 PATCH = [{"op": "replace", "path": "/description", "value": "new"}]
-# What each call needs: verb and resource, `{}` for the certificate's ID. API Gateway documents no
-# more for a generate with tags than for one without.
+# The permissions that each call needs, as verb and resource with `{}` for the certificate's ID.
+# API Gateway documents no further permission for a generate call with tags.
 CALLS: dict[str, tuple[Call, list[Statement]]] = {
     "generate": (
         lambda client, id: client.generate_client_certificate(),
@@ -83,13 +83,13 @@ def policy(statements: list[Statement], id: str) -> str:
 
 
 class User:
-    """An IAM user and what its policy lets it do."""
+    """An IAM user with a replaceable policy."""
 
     def __init__(self, aws: LocalAws) -> None:
         self.iam = aws.client("iam")
         self.iam.create_user(UserName="small")
         key = self.iam.create_access_key(UserName="small")["AccessKey"]
-        self.client = hold_against_model(
+        self.client = validate_responses(
             aws.client(
                 "apigateway",
                 aws_access_key_id=key["AccessKeyId"],
@@ -97,7 +97,7 @@ class User:
             )
         )
 
-    def may(self, statements: list[Statement], id: str) -> None:
+    def allow_only(self, statements: list[Statement], id: str) -> None:
         document = policy(statements, id)
         self.iam.put_user_policy(UserName="small", PolicyName="all", PolicyDocument=document)
 
@@ -113,9 +113,9 @@ def id(client: Any) -> str:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_call_is_let_through_by_its_own_statements_alone(user: User, id: str, name: str) -> None:
+def test_call_succeeds_with_only_its_permissions(user: User, id: str, name: str) -> None:
     call, needed = CALLS[name]
-    user.may(needed, id)
+    user.allow_only(needed, id)
     call(user.client, id)
 
 
@@ -123,11 +123,11 @@ def test_a_call_is_let_through_by_its_own_statements_alone(user: User, id: str, 
     ("name", "missing"),
     [(name, missing) for name, (_, needed) in CALLS.items() for missing in needed],
 )
-def test_a_call_is_refused_where_one_of_its_statements_is_missing(
+def test_call_is_denied_without_one_of_its_permissions(
     user: User, client: Any, id: str, name: str, missing: Statement
 ) -> None:
     before = client.get_client_certificates()["items"]
-    user.may([statement for statement in EVERYTHING if statement != missing], id)
+    user.allow_only([statement for statement in EVERYTHING if statement != missing], id)
     with pytest.raises(ClientError) as refused:
         CALLS[name][0](user.client, id)
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
@@ -136,23 +136,23 @@ def test_a_call_is_refused_where_one_of_its_statements_is_missing(
     assert client.get_client_certificates()["items"] == before
 
 
-def test_the_resource_of_a_tag_call_is_the_url_encoded_arn(user: User, id: str) -> None:
-    user.may([("GET", f"{ROOT}/tags/{ROOT}/clientcertificates/{{}}")], id)
+def test_tag_calls_need_the_url_encoded_arn(user: User, id: str) -> None:
+    user.allow_only([("GET", f"{ROOT}/tags/{ROOT}/clientcertificates/{{}}")], id)
     with pytest.raises(ClientError, match="AccessDenied"):
         user.client.get_tags(resourceArn=arn(id))
 
 
-def test_a_statement_for_one_certificate_is_none_for_another(
-    user: User, client: Any, id: str
-) -> None:
+def test_permission_covers_only_the_named_certificate(user: User, client: Any, id: str) -> None:
     other = client.generate_client_certificate()["clientCertificateId"]
-    user.may(EVERYTHING, other)
+    user.allow_only(EVERYTHING, other)
     for name in ("get", "update", "delete", "tag", "untag", "get tags"):
         with pytest.raises(ClientError, match="AccessDenied"):
             CALLS[name][0](user.client, id)
 
 
-def test_an_assumed_role_may_what_its_policy_says(aws: LocalAws, client: Any, id: str) -> None:
+def test_assumed_role_has_the_permissions_of_its_policy(
+    aws: LocalAws, client: Any, id: str
+) -> None:
     iam, sts = aws.client("iam"), aws.client("sts")
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})

@@ -1,4 +1,4 @@
-"""The server's process: what it is told, what it hands to functions, what it leaves behind."""
+"""Test the server's process: its options, the environment of functions, and its cleanup."""
 
 import io
 import json
@@ -45,7 +45,7 @@ ASSUMED_BY_LAMBDA = {
 
 
 def invoke_function(aws: LocalAws, name: str) -> dict[str, Any]:
-    """Make a function with a role that may nothing, and invoke it."""
+    """Create a function whose role has no permissions, and invoke it."""
     role = aws.client("iam").create_role(
         RoleName=name, AssumeRolePolicyDocument=json.dumps(ASSUMED_BY_LAMBDA)
     )
@@ -61,12 +61,12 @@ def invoke_function(aws: LocalAws, name: str) -> dict[str, Any]:
         Code={"ZipFile": asset.getvalue()},
         Timeout=30,
     )
-    answer: dict[str, Any] = json.load(functions.invoke(FunctionName=name)["Payload"])
-    return answer
+    payload: dict[str, Any] = json.load(functions.invoke(FunctionName=name)["Payload"])
+    return payload
 
 
 def runs(pid: int) -> bool:
-    """Whether the process runs; one that has ended and waits to be reaped does not."""
+    """Return whether the process runs; a zombie does not."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
@@ -75,7 +75,7 @@ def runs(pid: int) -> bool:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where a command line makes its temporary folder, so that a test sees what stays there."""
+    """Return the folder in which commands create temporary files."""
     folder = tmp_path / "tmp"
     folder.mkdir()
     return folder
@@ -104,7 +104,7 @@ def command(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def exported(process: subprocess.Popen[str]) -> dict[str, str]:
-    """What a shell has after it evaluated the printed lines, up to the one that says ready."""
+    """Return a shell's variables after it evaluated the command's output up to "# ready"."""
     assert process.stdout
     lines: list[str] = []
     for line in process.stdout:
@@ -126,35 +126,35 @@ def server_of(process: subprocess.Popen[str]) -> int:
     return int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
 
 
-def test_a_function_gets_an_environment_built_from_nothing_and_its_roles_rights(
+def test_function_gets_a_clean_environment_and_its_roles_permissions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "of-the-user")
     monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAY", "https://localhost:1")
     monkeypatch.setenv("SECRET_OF_THE_USER", "1")
     with LocalAws() as aws:
-        answer = invoke_function(aws, "one")
+        result = invoke_function(aws, "one")
         log = aws.log
-        assert runs(answer["pid"])
+        assert runs(result["pid"])
 
-    assert answer["listed"] == "ClientError", "a role without a policy may nothing"
-    assert answer["python"] == sys.executable
-    environment = answer["environment"]
+    assert result["listed"] == "ClientError", "a role without a policy has no permissions"
+    assert result["python"] == sys.executable
+    environment = result["environment"]
     assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_APIGATEWAY", "SECRET_OF_THE_USER"} & set(
         environment
     )
     assert "PYTHONPATH" not in environment
-    assert environment["SSL_CERT_FILE"] == environment["AWS_CA_BUNDLE"], "for crhelper's answer"
+    assert environment["SSL_CERT_FILE"] == environment["AWS_CA_BUNDLE"], "for crhelper's response"
     assert environment["HOME"].startswith(str(log.parent))
     assert (
         environment["AWS_CONFIG_FILE"] == environment["AWS_SHARED_CREDENTIALS_FILE"] == "/dev/null"
     )
     assert environment["AWS_ACCESS_KEY_ID"] != aws.environment["AWS_ACCESS_KEY_ID"]
-    assert eventually(lambda: not runs(answer["pid"])), "the function ended with the account"
+    assert eventually(lambda: not runs(result["pid"])), "the function outlives the account"
     assert not log.parent.exists()
 
 
-def test_the_environment_names_this_account_and_nothing_of_the_users(aws: LocalAws) -> None:
+def test_environment_points_to_this_account_only(aws: LocalAws) -> None:
     environment = aws.environment
     assert environment["AWS_ENDPOINT_URL"] == aws.endpoint == f"https://localhost:{aws.port}"
     assert (
@@ -163,7 +163,7 @@ def test_the_environment_names_this_account_and_nothing_of_the_users(aws: LocalA
     assert "AWS_PROFILE" not in environment
     for name in ("HOME", "CDK_HOME", "TMPDIR", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
         assert environment[name].startswith(str(aws.log.parent)), name
-    asked = subprocess.run(
+    done = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -174,16 +174,16 @@ def test_the_environment_names_this_account_and_nothing_of_the_users(aws: LocalA
         text=True,
         check=True,
     )
-    assert asked.stdout.strip() == aws.account == "000000000000"
+    assert done.stdout.strip() == aws.account == "000000000000"
 
 
-def test_nobody_else_can_read_the_keys(aws: LocalAws) -> None:
+def test_private_keys_are_readable_by_the_owner_only(aws: LocalAws) -> None:
     folder = aws.log.parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / "server.key").stat().st_mode) == 0o600
 
 
-def test_it_listens_on_loopback_only(aws: LocalAws) -> None:
+def test_listens_on_loopback_only(aws: LocalAws) -> None:
     addresses = {
         fields[1].split(":")[0]
         for table in ("/proc/net/tcp", "/proc/net/tcp6")
@@ -193,13 +193,13 @@ def test_it_listens_on_loopback_only(aws: LocalAws) -> None:
     assert addresses == {"0100007F"}
 
 
-def test_credentials_differ_from_run_to_run(aws: LocalAws) -> None:
+def test_credentials_differ_between_runs(aws: LocalAws) -> None:
     with LocalAws() as other:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             assert other.environment[name] != aws.environment[name]
 
 
-def test_the_switches_of_the_command_line_reach_the_server(
+def test_command_line_options_reach_the_server(
     command: Callable[..., subprocess.Popen[str]],
 ) -> None:
     shell = exported(command("--quota", "1", "--no-tags-in-list", "--region", "eu-west-1"))
@@ -213,37 +213,37 @@ try:
 except client.exceptions.LimitExceededException:
     print("full")
 """
-    asked = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", script],
         env=shell | {"AWS_MAX_ATTEMPTS": "1"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert asked.stdout == "False eu-west-1\nfull\n"
+    assert done.stdout == "False eu-west-1\nfull\n"
 
 
-def test_the_help_says_how_to_deploy_and_where_a_stage_is_invoked(
+def test_help_explains_how_to_deploy_and_invoke_a_stage(
     command: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    said, _ = command("--help").communicate(timeout=20)
+    output, _ = command("--help").communicate(timeout=20)
     for line in (
         "cdk bootstrap",
         "cdk deploy --require-approval never",
         "cdk destroy --force",
         'curl --cacert "$AWS_CA_BUNDLE" "$AWS_ENDPOINT_URL/_aws/execute-api/API_ID/STAGE/"',
     ):
-        assert f"\n    {line}\n" in said
+        assert f"\n    {line}\n" in output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_a_shell_and_leaves_nothing_behind(
+def test_command_serves_a_shell_and_cleans_up(
     command: Callable[..., subprocess.Popen[str]], folder: Path, number: signal.Signals
 ) -> None:
     process = command()
     shell = exported(process)
     assert "AWS_PROFILE" not in shell
-    asked = subprocess.run(
+    done = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -254,7 +254,7 @@ def test_the_command_serves_a_shell_and_leaves_nothing_behind(
         text=True,
         check=True,
     )
-    assert asked.stdout.strip() == "[]"
+    assert done.stdout.strip() == "[]"
     server = server_of(process)
     assert runs(server)
 
@@ -265,7 +265,7 @@ def test_the_command_serves_a_shell_and_leaves_nothing_behind(
     assert list(folder.iterdir()) == []
 
 
-def test_a_command_that_is_killed_takes_its_server_along(
+def test_server_stops_when_the_command_is_killed(
     command: Callable[..., subprocess.Popen[str]], folder: Path
 ) -> None:
     process = command()
@@ -276,7 +276,7 @@ def test_a_command_that_is_killed_takes_its_server_along(
     assert list(folder.iterdir()) == []
 
 
-def test_a_command_whose_server_ends_says_so(
+def test_command_reports_a_stopped_server(
     command: Callable[..., subprocess.Popen[str]], folder: Path
 ) -> None:
     process = command()
@@ -288,7 +288,7 @@ def test_a_command_whose_server_ends_says_so(
     assert list(folder.iterdir()) == []
 
 
-def test_a_port_that_is_taken_is_one_clear_line(
+def test_port_in_use_prints_one_line(
     command: Callable[..., subprocess.Popen[str]], folder: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -301,17 +301,17 @@ def test_a_port_that_is_taken_is_one_clear_line(
     assert list(folder.iterdir()) == []
 
 
-def test_a_port_that_does_not_exist_is_refused() -> None:
+def test_refuses_a_port_out_of_range() -> None:
     with pytest.raises(LocalAwsError, match="port 65536 is out of range"), LocalAws(65536):
         pass
 
 
-def test_a_trust_that_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_refuses_a_missing_ca_file(tmp_path: Path) -> None:
     with pytest.raises(LocalAwsError, match="is not a file"), LocalAws(trust=tmp_path / "ca.pem"):
         pass
 
 
-def test_an_interrupt_while_it_starts_leaves_nothing_behind(
+def test_interrupt_during_startup_leaves_nothing(
     command: Callable[..., subprocess.Popen[str]], folder: Path
 ) -> None:
     process = command()
@@ -321,16 +321,16 @@ def test_an_interrupt_while_it_starts_leaves_nothing_behind(
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 0
-    # Interrupted in the middle of the fork, it leaves the end to the server, which sees it go.
+    # If interrupted during the fork, the command exits first, and the server stops on its own.
     assert eventually(lambda: not runs(server))
     assert list(folder.iterdir()) == []
 
 
-def test_a_server_that_cannot_start_leaves_nothing_and_says_why(
+def test_failed_start_reports_the_cause_and_leaves_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(folder))
-    monkeypatch.setattr("local_aws.local._ROOT", folder)  # no `local_aws` to be found there
+    monkeypatch.setattr("local_aws.local._ROOT", folder)  # contains no `local_aws`
     with pytest.raises(LocalAwsError, match="No module named"), LocalAws():
         pass
     assert list(folder.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Stages of REST APIs: they keep a certificate from being deleted, and present it."""
+"""Test stages, which present a certificate and prevent its deletion."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from local_aws import LocalAws
 
 
 @contextmanager
-def backend_trusting(pem: str, files: tuple[Path, Path, Path]) -> Iterator[str]:
+def backend_that_trusts(pem: str, files: tuple[Path, Path, Path]) -> Iterator[str]:
     """Run a backend that accepts one client certificate, and yield its URL."""
     _, certificate, private_key = files
     with Backend(certificate, private_key, pem) as backend:
@@ -26,7 +26,7 @@ def generate(client: Any) -> tuple[str, str]:
 
 
 def api_in_front_of(client: Any, url: str, kind: str = "HTTP_PROXY") -> tuple[str, str]:
-    """The IDs of a REST API whose root calls the URL, and of its deployment."""
+    """Create a REST API whose root calls the URL, and return its ID and its deployment's."""
     api = client.create_rest_api(name="front")["id"]
     root = client.get_resources(restApiId=api)["items"][0]["id"]
     method = {"restApiId": api, "resourceId": root, "httpMethod": "GET"}
@@ -35,8 +35,8 @@ def api_in_front_of(client: Any, url: str, kind: str = "HTTP_PROXY") -> tuple[st
     return api, client.create_deployment(restApiId=api)["id"]
 
 
-def carry(client: Any, api: str, stage: str, id: str) -> dict[str, Any]:
-    """Put a certificate on a stage: by an update, since CreateStage has no such parameter."""
+def attach(client: Any, api: str, stage: str, id: str) -> dict[str, Any]:
+    """Attach a certificate by an update, since CreateStage has no such parameter."""
     patch = {"op": "replace", "path": "/clientCertificateId", "value": id}
     return dict(client.update_stage(restApiId=api, stageName=stage, patchOperations=[patch]))
 
@@ -44,18 +44,18 @@ def carry(client: Any, api: str, stage: str, id: str) -> dict[str, Any]:
 def make_stage(client: Any, api: str, deployment: str, name: str, id: str | None = None) -> None:
     client.create_stage(restApiId=api, stageName=name, deploymentId=deployment)
     if id:
-        carry(client, api, name, id)
+        attach(client, api, name, id)
 
 
 @pytest.mark.parametrize("kind", ["HTTP_PROXY", "HTTP"])
-def test_a_backend_lets_in_the_stage_that_carries_its_certificate_and_no_other(
+def test_backend_accepts_only_the_stage_with_its_certificate(
     aws: LocalAws,
     client: Any,
     backend_files: tuple[Path, Path, Path],
     kind: str,
 ) -> None:
     (right, pem), (wrong, _) = generate(client), generate(client)
-    with backend_trusting(pem, backend_files) as url:
+    with backend_that_trusts(pem, backend_files) as url:
         api, deployment = api_in_front_of(client, url, kind)
         for name, id in (("right", right), ("wrong", wrong), ("none", None)):
             make_stage(client, api, deployment, name, id)
@@ -65,31 +65,31 @@ def test_a_backend_lets_in_the_stage_that_carries_its_certificate_and_no_other(
         assert aws.invoke(api, "none")[0] == 500
 
 
-def test_a_backend_whose_own_certificate_is_not_trusted_is_not_called(
+def test_backend_with_an_untrusted_certificate_is_not_called(
     aws: LocalAws, client: Any, tmp_path: Path
 ) -> None:
     id, pem = generate(client)
-    with backend_trusting(pem, server_certificate(tmp_path)) as url:
+    with backend_that_trusts(pem, server_certificate(tmp_path)) as url:
         api, deployment = api_in_front_of(client, url)
         make_stage(client, api, deployment, "prod", id)
         assert aws.invoke(api, "prod")[0] == 500
 
 
-def test_a_stage_changes_its_certificate_by_an_update(
+def test_update_changes_the_certificate_of_a_stage(
     aws: LocalAws, client: Any, backend_files: tuple[Path, Path, Path]
 ) -> None:
     id, pem = generate(client)
-    with backend_trusting(pem, backend_files) as url:
+    with backend_that_trusts(pem, backend_files) as url:
         api, deployment = api_in_front_of(client, url)
         make_stage(client, api, deployment, "prod")
 
-        assert carry(client, api, "prod", id)["clientCertificateId"] == id
+        assert attach(client, api, "prod", id)["clientCertificateId"] == id
         assert aws.invoke(api, "prod") == (200, GREETING)
-        assert "clientCertificateId" not in carry(client, api, "prod", "")
+        assert "clientCertificateId" not in attach(client, api, "prod", "")
         assert aws.invoke(api, "prod")[0] == 500
 
 
-def test_a_certificate_of_a_stage_cannot_be_deleted_until_the_stage_is(client: Any) -> None:
+def test_certificate_cannot_be_deleted_before_its_stage(client: Any) -> None:
     id, _ = generate(client)
     api, deployment = api_in_front_of(client, "https://localhost:1/")
     make_stage(client, api, deployment, "prod", id)
@@ -99,17 +99,15 @@ def test_a_certificate_of_a_stage_cannot_be_deleted_until_the_stage_is(client: A
     client.delete_client_certificate(clientCertificateId=id)
 
 
-def test_a_stage_cannot_carry_a_certificate_that_does_not_exist(client: Any) -> None:
+def test_stage_refuses_a_missing_certificate(client: Any) -> None:
     api, deployment = api_in_front_of(client, "https://localhost:1/")
     make_stage(client, api, deployment, "prod")
     with pytest.raises(client.exceptions.BadRequestException, match="gone42"):
-        carry(client, api, "prod", "gone42")
+        attach(client, api, "prod", "gone42")
     assert "clientCertificateId" not in client.get_stage(restApiId=api, stageName="prod")
 
 
-def test_a_websocket_stage_keeps_its_certificate_from_being_deleted(
-    aws: LocalAws, client: Any
-) -> None:
+def test_certificate_of_a_websocket_stage_cannot_be_deleted(aws: LocalAws, client: Any) -> None:
     id, _ = generate(client)
     sockets = aws.client("apigatewayv2")
     api = sockets.create_api(
@@ -133,27 +131,27 @@ def method_of(client: Any, api: str) -> dict[str, str]:
     return {"restApiId": api, "resourceId": root, "httpMethod": "GET"}
 
 
-def test_a_test_invocation_presents_the_certificate_that_it_names(
+def test_test_invocation_presents_the_given_certificate(
     client: Any, backend_files: tuple[Path, Path, Path]
 ) -> None:
     (right, pem), (wrong, _) = generate(client), generate(client)
-    with backend_trusting(pem, backend_files) as url:
+    with backend_that_trusts(pem, backend_files) as url:
         api, _ = api_in_front_of(client, url)
         method = method_of(client, api)
-        answered = client.test_invoke_method(**method, clientCertificateId=right)
-        assert (answered["status"], answered["body"]) == (200, GREETING.decode())
+        accepted = client.test_invoke_method(**method, clientCertificateId=right)
+        assert (accepted["status"], accepted["body"]) == (200, GREETING.decode())
         refused = client.test_invoke_method(**method, clientCertificateId=wrong)
         assert refused["status"] == 500
         assert client.test_invoke_method(**method)["status"] == 500
 
 
-def test_a_test_invocation_of_a_mock_needs_no_backend(client: Any) -> None:
+def test_test_invocation_of_a_mock_needs_no_backend(client: Any) -> None:
     api, _ = api_in_front_of(client, "https://localhost:1/", kind="MOCK")
-    answered = client.test_invoke_method(**method_of(client, api), pathWithQueryString="/?a=b")
-    assert (answered["status"], answered["body"]) == (200, "{}")
+    accepted = client.test_invoke_method(**method_of(client, api), pathWithQueryString="/?a=b")
+    assert (accepted["status"], accepted["body"]) == (200, "{}")
 
 
-def test_a_test_invocation_is_refused_for_what_does_not_exist(client: Any) -> None:
+def test_test_invocation_refuses_a_missing_certificate_or_method(client: Any) -> None:
     api, _ = api_in_front_of(client, "https://localhost:1/")
     method = method_of(client, api)
     with pytest.raises(client.exceptions.BadRequestException, match="gone42"):

@@ -1,4 +1,4 @@
-"""Quota, throttle and the list without tags: the same class and botocore, without a server."""
+"""Test quota, throttle and the list without tags, through botocore but without a server."""
 
 import json
 import threading
@@ -13,11 +13,11 @@ from botocore.config import Config
 
 from local_aws import ApiError, ClientCertificates
 from local_aws.throttling import TokenBucket
-from tests.local_aws.model import check_shape, hold_against_model
+from tests.local_aws.model import check_shape, validate_responses
 
 
 def client_of(store: ClientCertificates) -> Any:
-    """A boto3 client whose requests go straight to the class."""
+    """Return a boto3 client whose requests go directly to the store."""
 
     def send(request: Any, **_: Any) -> Any:
         url = urlsplit(request.url)
@@ -25,8 +25,7 @@ def client_of(store: ClientCertificates) -> Any:
         response = store.handle(request.method, url.path, parse_qs(url.query), request.body or b"")
         raw = type("Raw", (), {"stream": lambda self: iter([response.body])})()
         headers: Any = {name.lower(): value for name, value in response.headers.items()}
-        answer = AWSResponse(request.url, response.status, headers, raw)
-        return answer
+        return AWSResponse(request.url, response.status, headers, raw)
 
     client = boto3.Session(region_name="us-east-1").client(
         "apigateway",
@@ -35,10 +34,10 @@ def client_of(store: ClientCertificates) -> Any:
         config=Config(retries={"total_max_attempts": 1}),
     )
     client.meta.events.register("before-send.apigateway", send)
-    return hold_against_model(client)
+    return validate_responses(client)
 
 
-def test_the_quota_is_refused_with_the_apis_exception_and_freed_by_a_deletion() -> None:
+def test_generate_fails_at_the_quota_until_a_deletion() -> None:
     client = client_of(ClientCertificates(quota=2))
     id = client.generate_client_certificate()["clientCertificateId"]
     client.generate_client_certificate()
@@ -49,12 +48,12 @@ def test_the_quota_is_refused_with_the_apis_exception_and_freed_by_a_deletion() 
     client.generate_client_certificate()
 
 
-def test_the_throttle_lets_a_burst_of_40_and_then_10_a_second_through() -> None:
+def test_throttle_allows_a_burst_of_40_and_10_per_second() -> None:
     now = [0.0]
     store = ClientCertificates(throttled=True, bucket=TokenBucket(clock=lambda: now[0]))
     client = client_of(store)
 
-    def let_through(seconds: float) -> int:
+    def allowed(seconds: float) -> int:
         now[0] += seconds
         for number in range(100):
             try:
@@ -63,25 +62,25 @@ def test_the_throttle_lets_a_burst_of_40_and_then_10_a_second_through() -> None:
                 return number
         return 100
 
-    assert let_through(0) == 40
+    assert allowed(0) == 40
     with pytest.raises(client.exceptions.TooManyRequestsException) as refused:
         client.get_client_certificates()
     assert refused.value.response["retryAfterSeconds"] == "1"
-    assert let_through(0.5) == 5
-    assert let_through(1.5) == 15
-    assert let_through(3600) == 40
+    assert allowed(0.5) == 5
+    assert allowed(1.5) == 15
+    assert allowed(3600) == 40
     store.throttled = False
-    assert let_through(0) == 100
+    assert allowed(0) == 100
 
 
-def test_list_items_may_come_without_tags_but_a_get_never_does() -> None:
+def test_only_the_list_can_omit_tags() -> None:
     client = client_of(ClientCertificates(tags_in_list=False))
     id = client.generate_client_certificate(tags={"a": "b"})["clientCertificateId"]
     assert "tags" not in client.get_client_certificates()["items"][0]
     assert client.get_client_certificate(clientCertificateId=id)["tags"] == {"a": "b"}
 
 
-def test_a_certificate_in_use_is_not_deleted() -> None:
+def test_certificate_in_use_is_not_deleted() -> None:
     stages = ["api/prod"]
     client = client_of(ClientCertificates(stages_using=lambda id: stages))
     id = client.generate_client_certificate()["clientCertificateId"]
@@ -91,7 +90,7 @@ def test_a_certificate_in_use_is_not_deleted() -> None:
     client.delete_client_certificate(clientCertificateId=id)
 
 
-def test_many_threads_stay_within_the_quota() -> None:
+def test_concurrent_generates_respect_the_quota() -> None:
     store = ClientCertificates(quota=3)
     statuses: list[int] = []
 
@@ -107,7 +106,7 @@ def test_many_threads_stay_within_the_quota() -> None:
     assert len(store.certificates) == 3
 
 
-def test_the_identity_is_the_certificate_with_its_private_key() -> None:
+def test_identity_has_the_certificate_and_its_private_key() -> None:
     store = ClientCertificates()
     made = store.generate("mine", {})
     identity = store.identity(made.id)
@@ -120,7 +119,7 @@ def test_the_identity_is_the_certificate_with_its_private_key() -> None:
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b'{"descripton": "typo"}', b'{"description": 1}', b'{"tags": {"a": 1}}']
 )
-def test_a_body_that_is_not_the_apis_is_refused(body: bytes) -> None:
+def test_refuses_an_invalid_body(body: bytes) -> None:
     store = ClientCertificates()
     response = store.handle("POST", "/clientcertificates", {}, body)
     assert response.status == 400
@@ -130,7 +129,7 @@ def test_a_body_that_is_not_the_apis_is_refused(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "ours"),
+    ("path", "handled"),
     [
         ("/clientcertificates", True),
         ("/clientcertificates/abc123", True),
@@ -140,11 +139,11 @@ def test_a_body_that_is_not_the_apis_is_refused(body: bytes) -> None:
         ("/restapis/abc123", False),
     ],
 )
-def test_it_handles_its_own_paths_only(path: str, ours: bool) -> None:
-    assert ClientCertificates().handles(path) is ours
+def test_handles_only_its_own_paths(path: str, handled: bool) -> None:
+    assert ClientCertificates().handles(path) is handled
 
 
-def test_a_method_that_a_path_does_not_have_is_refused() -> None:
+def test_refuses_an_unsupported_method() -> None:
     assert ClientCertificates().handle("PUT", "/clientcertificates", {}, b"").status == 403
 
 
@@ -156,7 +155,7 @@ def test_a_method_that_a_path_does_not_have_is_refused() -> None:
         lambda item: item.update(tags=[{"Key": "a"}]),
     ],
 )
-def test_the_check_against_the_model_sees_what_is_wrong(
+def test_model_check_rejects_invalid_responses(
     spoil: Callable[[dict[str, Any]], None],
 ) -> None:
     store = ClientCertificates()

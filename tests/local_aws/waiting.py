@@ -1,4 +1,4 @@
-"""Waiting for what another process does."""
+"""Wait for a condition that another process brings about."""
 
 import time
 from collections.abc import Callable
