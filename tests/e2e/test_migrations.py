@@ -1,4 +1,4 @@
-"""The pages docs/how-to/migrate-from-….md, step by step: each of their snippets is deployed."""
+"""Deploy each snippet of docs/how-to/migrate-from-….md, in the pages' order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,8 +80,8 @@ pem = certificate.pem_encoded_certificate
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a deploy led to."""
+class State:
+    """The resources and the output after a deploy."""
 
     certificates: list[str]
     presented: str
@@ -92,7 +92,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Migration:
-    steps: Sequence[Seen]
+    steps: Sequence[State]
     after_destroy: list[str]
 
 
@@ -100,17 +100,17 @@ def migrate(
     context: ScenarioContext, example: str, stack: str, steps: Sequence[Edits]
 ) -> Migration:
     """Deploy an example and each step of its migration, then destroy the stack."""
-    seen: list[Seen] = []
+    states: list[State] = []
     for edits in steps:
-        id = seen[-1].presented if seen else ""
+        id = states[-1].presented if states else ""
         edits = {old: new.replace("abc123", id) for old, new in edits.items()}
         app = context.example(example, **edits)
         app.deploy()
         outputs = app.outputs(stack)
         stage = context.gateway.get_stage(restApiId=outputs["ApiId"], stageName="prod")
         resources = context.aws.client("cloudformation").describe_stack_resources(StackName=stack)
-        seen.append(
-            Seen(
+        states.append(
+            State(
                 certificates=ids(context),
                 presented=stage["clientCertificateId"],
                 pem=context.certificate(stage["clientCertificateId"])["pemEncodedCertificate"],
@@ -120,12 +120,12 @@ def migrate(
         )
     app.destroy()
     after_destroy = ids(context)
-    context.delete(seen[-1].presented)
-    return Migration(seen, after_destroy)
+    context.delete(states[-1].presented)
+    return Migration(states, after_destroy)
 
 
 def ids(context: ScenarioContext) -> list[str]:
-    """Return the certificates of the migration, which have its description."""
+    """Return the IDs of the certificates with the migration's description."""
     items: Any = context.gateway.get_client_certificates(limit=500)["items"]
     return [it["clientCertificateId"] for it in items if it.get("description") == "orders"]
 
@@ -141,7 +141,7 @@ def check(migration: Migration, removed: str) -> None:
     assert removed in adopted.types
     assert removed not in done.types
     assert "Custom::ApiGatewayClientCertificate" in done.types
-    assert migration.after_destroy == [id], "the stack never deletes what it adopted"
+    assert migration.after_destroy == [id], "the stack must keep an adopted certificate"
 
 
 @scenario
@@ -154,13 +154,13 @@ def from_native(context: ScenarioContext) -> Migration:
     return migrate(context, "native.py", "Native", steps)
 
 
-def test_a_native_certificate_is_adopted_without_replacing_it(from_native: Migration) -> None:
+def test_migration_from_native_keeps_the_certificate(from_native: Migration) -> None:
     check(from_native, "AWS::ApiGateway::ClientCertificate")
 
 
 @scenario
 def from_aws_custom_resource(context: ScenarioContext) -> Migration:
-    """In an account of its own, whose functions can run on Node, as AwsCustomResource's does."""
+    """Run in a separate account with Node, on which AwsCustomResource's function runs."""
     text = (EXAMPLES / "hand_written.py").read_text()
     start = text[text.index("issued = ") : text.index("\napi = ")]
     steps: list[Edits] = [
@@ -176,7 +176,7 @@ def from_aws_custom_resource(context: ScenarioContext) -> Migration:
         return migrate(own, "hand_written.py", "HandWritten", steps)
 
 
-def test_a_hand_written_resource_s_certificate_is_adopted_without_replacing_it(
+def test_migration_from_aws_custom_resource_keeps_the_certificate(
     from_aws_custom_resource: Migration,
 ) -> None:
     check(from_aws_custom_resource, "Custom::AWS")

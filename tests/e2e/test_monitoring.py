@@ -14,7 +14,7 @@ STACK = "Monitoring"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the account held, and the metric lines of the deploy and of two checks."""
+    """The deployed resources, and the metric lines of the deploy and of two checks."""
 
     schedule: dict[str, Any]
     alarms: list[dict[str, Any]]
@@ -56,7 +56,7 @@ def monitored(context: ScenarioContext) -> Outcome:
 
 
 def _invoke(context: ScenarioContext, schedule: dict[str, Any]) -> None:
-    """Invoke the schedule's target with its input, as it was deployed."""
+    """Invoke the schedule's target with the schedule's input."""
     function, payload = schedule["Target"]["Arn"], schedule["Target"]["Input"]
     result = context.aws.client("lambda").invoke(FunctionName=function, Payload=payload)
     assert "FunctionError" not in result, result["Payload"].read()
@@ -101,5 +101,5 @@ def test_check_reports_a_certificate_deleted_by_hand(monitored: Outcome) -> None
     assert line["DaysToExpiry"] == -1
 
 
-def test_destroy_takes_the_schedule(monitored: Outcome) -> None:
+def test_destroy_deletes_the_schedule(monitored: Outcome) -> None:
     assert monitored.left == []

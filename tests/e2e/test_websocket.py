@@ -1,4 +1,4 @@
-"""The stage of a WebSocket API presents the certificate."""
+"""Attach a certificate to the stage of a WebSocket API."""
 
 from dataclasses import dataclass
 
