@@ -14,8 +14,8 @@ from local_aws import __main__ as command_line
 from tests.local_aws.stack import Stack
 from tests.local_aws.test_stages import (
     api_in_front_of,
-    backend_trusting,
-    carry,
+    attach,
+    backend_that_trusts,
     generate,
     make_stage,
 )
@@ -46,8 +46,8 @@ def test_a_certificate_takes_effect_with_the_next_deployment(
     client = strict.client("apigateway")
     (old, old_pem), (new, new_pem) = generate(client), generate(client)
     with (
-        backend_trusting(old_pem, backend_files) as trusts_old,
-        backend_trusting(new_pem, backend_files) as trusts_new,
+        backend_that_trusts(old_pem, backend_files) as trusts_old,
+        backend_that_trusts(new_pem, backend_files) as trusts_new,
     ):
         apis = []
         for url in (trusts_old, trusts_new):
@@ -63,7 +63,7 @@ def test_a_certificate_takes_effect_with_the_next_deployment(
             client.create_deployment(restApiId=api, stageName="prod")
         assert accepted() == [True, False]
         for api in apis:
-            carry(client, api, "prod", new)
+            attach(client, api, "prod", new)
         assert accepted() == [True, False]
         client.delete_client_certificate(clientCertificateId=old)
         assert accepted() == [True, False]
@@ -136,7 +136,7 @@ def test_a_stage_presents_what_it_was_created_with(
 ) -> None:
     client = strict.client("apigateway")
     id, pem = generate(client)
-    with backend_trusting(pem, backend_files) as url, deleted(Stack(strict, "created")) as stack:
+    with backend_that_trusts(pem, backend_files) as url, deleted(Stack(strict, "created")) as stack:
         stack.create(template(url, "old", id))
         assert strict.invoke(stack.outputs()["Api"], "prod") == ACCEPTED
 
@@ -160,7 +160,7 @@ def test_an_update_of_a_stage_resets_a_certificate_that_the_template_does_not_na
     with deleted(Stack(account, "updated")) as stack:
         stack.create(template("https://localhost:1/", "old"))
         outputs = stack.outputs()
-        carry(rest, outputs["Api"], "prod", id)
+        attach(rest, outputs["Api"], "prod", id)
         sockets.update_stage(ApiId=outputs["Sockets"], StageName="prod", ClientCertificateId=id)
         assert configured() == [id, id]
         unrelated = template("https://localhost:1/", "old")

@@ -1,4 +1,4 @@
-"""Run cdk-nag's rule packs on the construct and compare the findings with those documented.
+"""Run cdk-nag's rule packs and compare the findings with docs/reference/compliance.md.
 
 The acknowledgements are in this file and not in the constructs, where they would suppress the
 findings for users too.
