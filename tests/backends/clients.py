@@ -1,4 +1,4 @@
-"""The clients that the servers accept or refuse, and what docs/how-to/trust.md says about them."""
+"""Clients that the servers accept or refuse, as docs/how-to/trust.md documents."""
 
 import http.client
 import socket
@@ -13,7 +13,7 @@ from local_aws.issuing import VALIDITY, issue_certificate
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "how-to" / "trust.md").read_text()
 
-# What a client sees. A refusal is the status of a response, or a connection that is closed during
+# Outcomes of a request. A refusal is an HTTP status, or a connection that the server closes during
 # the handshake or right after it.
 ACCEPTED, CLOSED = "accepted", "closed"
 
@@ -22,7 +22,7 @@ CLIENTS = ["A", "B", "foreign", "none", "expired"]
 
 @dataclass(frozen=True)
 class Clients:
-    """Client certificates that all have the same name, and what the servers present."""
+    """Client certificates with the same name, and the servers' own certificate and CA."""
 
     folder: Path
     pems: dict[str, str]
@@ -30,11 +30,11 @@ class Clients:
     server: tuple[Path, Path]
 
     def bundle(self, names: str) -> str:
-        """Join PEMs with no line break between them: the worst that a bundle can look like."""
+        """Concatenate PEMs without line breaks between them, which is the worst case."""
         return "".join(self.pems[name] for name in names.split("+"))
 
     def call(self, port: int, client: str, path: str = "/") -> str:
-        """Return what a client sees: in TLS 1.2 and 1.3, in new and in resumed sessions alike."""
+        """Return the outcome, which must not depend on the TLS version or on resumption."""
         seen = set()
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.MAXIMUM_SUPPORTED):
             context = self.context(client)
@@ -59,7 +59,7 @@ class Clients:
 def get(
     port: int, path: str, context: ssl.SSLContext, session: ssl.SSLSession | None
 ) -> tuple[str, ssl.SSLSession | None, bool]:
-    """Return what a client sees, its session, and whether that resumes the given one."""
+    """Return the outcome, the new session, and whether it resumes the given one."""
     connection = http.client.HTTPSConnection("localhost", port)
     try:
         connection.sock = secure = context.wrap_socket(
@@ -70,7 +70,7 @@ def get(
         resumed = bool(secure.session_reused)
         connection.request("GET", path)
         response = connection.getresponse()
-        session = secure.session  # gone with the last byte, if the server closes the connection
+        session = secure.session  # read now: it is lost if the server closes the connection
         accepted = (response.status, response.read()) == (200, GREETING)
         outcome = ACCEPTED if accepted else str(response.status)
         return outcome, session, resumed
@@ -81,7 +81,7 @@ def get(
 
 
 def documented(*columns: str) -> dict[str, list[str]]:
-    """Return the cells of the table that has these columns, by the server that a row names."""
+    """Return the cells of these columns from the page's table, by server."""
     [table] = [
         rows
         for block in DOCUMENT.split("\n\n")

@@ -1,6 +1,6 @@
-"""What docs/how-to/trust.md says about the servers and their usual settings holds.
+"""Compare docs/how-to/trust.md with the servers and their usual settings.
 
-test_loading.py calls the servers with the settings of the examples.
+test_loading.py tests the settings of the examples.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ def test_every_backend_is_documented() -> None:
     assert list(documented("foreign")) == list(documented("`A+B` accepts")) == list(COMMANDS)
 
 
-# How each server is usually told to trust a bundle, as edits of its example.
+# The usual settings of each server, as edits of its example.
 USUAL_SETTINGS = {
     "nginx": {"ssl_verify_client       optional_no_ca;": "ssl_verify_client on;"},
     "Apache": {"SSLVerifyClient       optional_no_ca": "SSLVerifyClient require"},
@@ -32,7 +32,7 @@ USUAL_SETTINGS = {
 def test_usual_settings_accept_what_is_documented(
     clients: Clients, backend: str, bundle: str
 ) -> None:
-    """The reason for the examples. If this fails, a server has changed: revise the page."""
+    """Show why the examples are needed. If this fails, a server has changed: update the page."""
     [expected] = documented(f"`{bundle}` accepts")[backend]
     edits = USUAL_SETTINGS[backend]
     with serve(backend, clients.bundle(bundle), clients.server, edits) as server:
@@ -40,7 +40,7 @@ def test_usual_settings_accept_what_is_documented(
     assert " and ".join(accepted) == expected
 
 
-SECTIONS_FOR_EVERYBODY = {
+UNRESTRICTED_SECTIONS = {
     "nginx": {
         "location / {": """
             location /open {
@@ -62,9 +62,9 @@ SECTIONS_FOR_EVERYBODY = {
 }
 
 
-@pytest.mark.parametrize("backend", SECTIONS_FOR_EVERYBODY)
-def test_no_other_section_lifts_the_check(clients: Clients, backend: str) -> None:
-    edits = SECTIONS_FOR_EVERYBODY[backend]
+@pytest.mark.parametrize("backend", UNRESTRICTED_SECTIONS)
+def test_no_other_section_disables_the_check(clients: Clients, backend: str) -> None:
+    edits = UNRESTRICTED_SECTIONS[backend]
     with serve(backend, clients.bundle("A+B"), clients.server, edits) as server:
         assert clients.call(server.port, "A", "/open") == ACCEPTED
         for client in ("foreign", "none"):
@@ -73,7 +73,7 @@ def test_no_other_section_lifts_the_check(clients: Clients, backend: str) -> Non
 
 @pytest.mark.parametrize("backend", [name for name in COMMANDS if name != "Python"])
 def test_handshake_names_the_accepted_certificates(clients: Clients, backend: str) -> None:
-    """A client may present its certificate only if the server names it. Python cannot."""
+    """Some clients present a certificate only if the server names it, which Python cannot do."""
     openssl = program("openssl", "openssl")
     with serve(backend, clients.bundle("A+B"), clients.server) as server:
         command = [
@@ -89,6 +89,6 @@ def test_handshake_names_the_accepted_certificates(clients: Clients, backend: st
     assert names.startswith("CN=ApiGateway,L=Seattle,C=US\n")
 
 
-def test_apache_keeps_what_other_sections_deny(clients: Clients) -> None:
+def test_apache_keeps_the_denials_of_other_sections(clients: Clients) -> None:
     with serve("Apache", clients.bundle("A+B"), clients.server) as server:
         assert clients.call(server.port, "A", "/.htaccess") == "403"

@@ -1,6 +1,6 @@
-"""The library as others get it: built, installed elsewhere, synthesized without network.
+"""Build and install the library as a user would, and synthesize without network access.
 
-However it is installed, and whatever the umask, the Lambda asset is the same to the byte.
+The Lambda asset is identical for each kind of installation and each umask.
 """
 
 import json
@@ -42,7 +42,7 @@ print(library.__file__)
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What a run of the app gave."""
+    """The result of a run of the app."""
 
     library: Path
     resources: dict[str, dict[str, Any]]
@@ -63,7 +63,7 @@ def run(*command: str | Path, **options: Any) -> str:
 def synthesize(
     folder: Path, home: Path, python: str | Path = sys.executable, umask: int = 0o022, **env: str
 ) -> Synthesis:
-    """Runs the app in a new folder: no network, no credentials, nothing inherited but Node."""
+    """Run the app in a new folder without network, credentials or inherited variables."""
     folder.mkdir()
     (folder / "app.py").write_text(APP)
     output = run(
@@ -87,7 +87,7 @@ def synthesize(
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the checkout that only its owner can read; a build would leave files in the own."""
+    """Return a copy of the checkout that only its owner can read, for builds that leave files."""
     copy = tmp_path_factory.mktemp("checkout")
     for path in ROOT.iterdir():
         if path.is_file():
@@ -101,7 +101,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel_and_sdist(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Built without network; the wheel is built from the sdist."""
+    """Build the sdist, and the wheel from it, without network access."""
     dist = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", dist, tree)
     [wheel], [sdist] = dist.glob("*.whl"), dist.glob("*.tar.gz")
@@ -110,17 +110,17 @@ def wheel_and_sdist(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 @pytest.fixture(scope="module")
 def editable(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
-    """By the environment that runs the tests: the standard that the others are held against."""
+    """Synthesize with this environment's editable installation, the reference for the others."""
     return synthesize(tmp_path_factory.mktemp("editable") / "app", home)
 
 
-def test_the_app_shares_one_function(editable: Synthesis) -> None:
+def test_app_shares_one_function(editable: Synthesis) -> None:
     assert editable.library == ROOT / "constructs" / PACKAGE
     assert editable.count("AWS::Lambda::Function") == 1
     assert editable.count("Custom::ApiGatewayClientCertificate") == 2
 
 
-def test_the_asset_is_the_modules_of_handler_and_crhelper_and_nothing_else(
+def test_asset_contains_only_handler_and_crhelper(
     editable: Synthesis,
 ) -> None:
     files = {path.relative_to(editable.asset) for path in editable.asset.rglob("*.*")}
@@ -140,13 +140,13 @@ def test_the_asset_is_the_modules_of_handler_and_crhelper_and_nothing_else(
     }
 
 
-def test_the_handler_runs_from_the_asset(editable: Synthesis, tmp_path: Path) -> None:
+def test_handler_runs_from_the_asset(editable: Synthesis, tmp_path: Path) -> None:
     script = (
         f"import sys; sys.path.insert(0, {str(editable.asset)!r})\n"
         "import crhelper, lambda_handler.main as main\n"
         "print(main.IMPORT_ERROR, callable(main.handler), crhelper.__file__, main.__file__)"
     )
-    # Lambda names the Region. No bytecode: the asset is to stay as it is.
+    # Lambda sets the Region. -B writes no bytecode, which would change the asset.
     env = {"AWS_DEFAULT_REGION": "eu-west-1"}
     printed = run(sys.executable, "-I", "-B", "-c", script, cwd=tmp_path, env=env)
     assert printed.split() == [
@@ -157,7 +157,7 @@ def test_the_handler_runs_from_the_asset(editable: Synthesis, tmp_path: Path) ->
     ]
 
 
-def test_a_checkout_under_umask_077_gives_the_same_asset(
+def test_umask_077_produces_the_same_asset(
     tree: Path, tmp_path: Path, home: Path, editable: Synthesis
 ) -> None:
     synthesis = synthesize(tmp_path / "app", home, umask=0o077, PYTHONPATH=str(tree / "constructs"))
@@ -169,12 +169,12 @@ def test_a_checkout_under_umask_077_gives_the_same_asset(
     assert modes == {(True, 0o755), (False, 0o644)}
 
 
-def test_pip_install_of_the_checkout_in_an_empty_environment(
+def test_pip_installs_the_checkout_into_an_empty_environment(
     tree: Path, tmp_path: Path, home: Path, editable: Synthesis
 ) -> None:
     run(sys.executable, "-m", "venv", tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
-    # The locked versions first, so that the templates are the same.
+    # Install the locked versions first, so that the templates are identical.
     uv = (Path(sys.executable).with_name("uv"), "pip", "install", "--python", python)
     run(*uv, "--require-hashes", "-r", ROOT / "requirements.txt", env=uv_environment())
     run(python, "-m", "pip", "install", ".", cwd=tree)
@@ -186,10 +186,10 @@ def test_pip_install_of_the_checkout_in_an_empty_environment(
 
 
 @pytest.mark.parametrize("built", [0, 1], ids=["wheel", "sdist"])
-def test_wheel_and_sdist_give_the_same_asset(
+def test_wheel_and_sdist_produce_the_same_asset(
     built: int, wheel_and_sdist: tuple[Path, Path], tmp_path: Path, home: Path, editable: Synthesis
 ) -> None:
-    # Beside this environment's own packages: dependencies were tried with the checkout.
+    # Without dependencies, which the previous test installed: this environment's own are used.
     pip = (sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation")
     run(*pip, "--target", tmp_path / "site", wheel_and_sdist[built])
 
@@ -198,7 +198,7 @@ def test_wheel_and_sdist_give_the_same_asset(
     assert synthesis.asset.name == editable.asset.name
 
 
-def test_wheel_and_sdist_hold_the_library_and_nothing_else(
+def test_wheel_and_sdist_contain_only_the_library(
     tree: Path, wheel_and_sdist: tuple[Path, Path]
 ) -> None:
     wheel, sdist = wheel_and_sdist

@@ -1,4 +1,4 @@
-"""`make install` on a machine where something is missing, wrong, broken or interrupted."""
+"""Run `make install` with missing, wrong, broken or partly installed tools."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ NOWHERE = "http://127.0.0.1:9/simple"
 
 
 def make(folder: Path, *arguments: str, **env: str) -> tuple[int, list[str]]:
-    """Run make in a shell without anything of this checkout's; return status and output lines."""
+    """Run make without this checkout's environment, and return its status and output lines."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
     inherited.pop("VIRTUAL_ENV", None)
     inherited["PATH"] = f"{Path(sys.base_prefix) / 'bin'}:/usr/bin:/bin"
@@ -37,7 +37,7 @@ def is_installed(folder: Path) -> bool:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what an installation needs, as if freshly cloned."""
+    """Return a copy of the files that an installation needs, like a fresh clone."""
     folder = tmp_path / "checkout"
     folder.mkdir()
     for path in ROOT.iterdir():
@@ -49,7 +49,7 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
-def test_missing_python_is_one_line(checkout: Path) -> None:
+def test_missing_python_prints_one_line(checkout: Path) -> None:
     status, (message, make_error) = make(checkout, "install", "PYTHON=python3.99")
     assert status != 0
     assert message == (
@@ -59,7 +59,7 @@ def test_missing_python_is_one_line(checkout: Path) -> None:
     assert make_error.startswith("make: ***")
 
 
-def test_old_python_is_one_line(checkout: Path) -> None:
+def test_old_python_prints_one_line(checkout: Path) -> None:
     python = checkout / "python3.9"
     python.write_text(
         f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 9, 2)\n$2"\n'
@@ -74,7 +74,7 @@ def test_old_python_is_one_line(checkout: Path) -> None:
     assert make_error.startswith("make: ***")
 
 
-def test_unreachable_index_is_one_line(checkout: Path) -> None:
+def test_unreachable_index_prints_one_line(checkout: Path) -> None:
     unreachable = {"PIP_INDEX_URL": NOWHERE, "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
     status, (_, message, make_error) = make(checkout, "install", **unreachable)
     assert status != 0
@@ -86,8 +86,8 @@ def test_unreachable_index_is_one_line(checkout: Path) -> None:
     assert make_error.startswith("make: ***")
 
 
-def test_next_make_completes_and_repairs_an_installation(checkout: Path) -> None:
-    # The network fails after pip has installed uv.
+def test_next_make_repairs_an_installation(checkout: Path) -> None:
+    # Let the network fail after pip has installed uv.
     interrupted = {"UV_DEFAULT_INDEX": NOWHERE, "UV_HTTP_RETRIES": "0", "UV_NO_CACHE": "1"}
     status, (_, message, _) = make(checkout, "install", **interrupted)
     assert status != 0

@@ -1,4 +1,4 @@
-"""A local AWS, a backend for it, and `make verify-live`'s program run against them."""
+"""Fixtures: a local AWS, a backend, and runs of the program behind `make verify-live`."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Result(NamedTuple):
-    """What a run came to."""
+    """The exit code, number of calls and output of a run."""
 
     code: int
     calls: int
@@ -34,7 +34,7 @@ class Result(NamedTuple):
 
 @pytest.fixture(scope="session")
 def server_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    """For backends on localhost: the CA, which the account trusts, a certificate and its key."""
+    """Return the CA that the account trusts, and a localhost certificate and key from it."""
     return server_certificate(tmp_path_factory.mktemp("backend"))
 
 
@@ -48,7 +48,7 @@ def aws(server_files: tuple[Path, Path, Path]) -> Iterator[LocalAws]:
 def backend_url(
     server_files: tuple[Path, Path, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """nginx with `examples/backends/echo.conf`."""
+    """Run nginx with `examples/backends/echo.conf` and yield its URL."""
     folder = tmp_path_factory.mktemp("nginx")
     for source, name in zip(server_files[1:], ("server.pem", "server.key"), strict=True):
         shutil.copy(source, folder / name)
@@ -74,19 +74,19 @@ def backend_url(
 
 @pytest.fixture(scope="session")
 def drive(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., list[Result]]:
-    """Run the program once for each interrupt, with the variables of an account."""
+    """Return a function that runs the program once per interrupt, with an account's variables."""
     synthesis = dataclasses.asdict(synthesize("verify-live-saved", LocalAws.account, "us-east-1"))
 
     def run(
         environment: Mapping[str, str], interrupts: Sequence[Interrupt] = (Interrupt(),)
     ) -> list[Result]:
         folder = tmp_path_factory.mktemp("runs")
-        given = {"synthesis": synthesis, "interrupts": interrupts, "folder": str(folder)}
+        arguments = {"synthesis": synthesis, "interrupts": interrupts, "folder": str(folder)}
         subprocess.run(
             [sys.executable, "-m", "tests.verify_live.driver"],
             cwd=ROOT,
             env={**environment, "YES": "1"},
-            input=json.dumps(given),
+            input=json.dumps(arguments),
             text=True,
             check=True,
         )
@@ -100,8 +100,8 @@ def _result(path: Path) -> Result:
     return Result(**json.loads(path.with_suffix(".json").read_text()), output=output)
 
 
-def table_of(output: str) -> dict[str, str]:
-    """Return what was observed by claim, from the table that a run prints."""
+def table_from(output: str) -> dict[str, str]:
+    """Parse the table that a run prints, and return the observations by claim."""
     lines = output.splitlines()
     [head] = [number for number, line in enumerate(lines) if line.startswith("claim   ")]
     start, end = lines[head].index("observed"), lines[head].index("the code relies on it in")
@@ -112,12 +112,12 @@ def table_of(output: str) -> dict[str, str]:
         elif rows:
             rows[-1][0].append(line[:start].strip())
             rows[-1][1].append(line[start:end].strip())
-    # What comes after the last line of dashes is not the table's.
+    # Lines after the last line of dashes do not belong to the table.
     return {" ".join(claim).strip(): " ".join(seen).strip() for claim, seen in rows[:-1]}
 
 
-def everything_in(aws: LocalAws) -> dict[str, list[Any]]:
-    """Return what an account holds, by kind, without the kinds of which it holds nothing."""
+def resources_in(aws: LocalAws) -> dict[str, list[Any]]:
+    """Return an account's resources by kind, without empty kinds."""
     found = left_in(aws) | {
         "REST APIs": aws.client("apigateway").get_rest_apis()["items"],
         "WebSocket APIs": aws.client("apigatewayv2").get_apis()["Items"],

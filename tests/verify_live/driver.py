@@ -1,9 +1,9 @@
-"""Runs `make verify-live`'s program many times: `python -m tests.verify_live.driver`.
+"""Run the program behind `make verify-live` many times: `python -m tests.verify_live.driver`.
 
-Standard input is JSON: the synthesis to use, since synthesizing takes longer than all the calls,
-and the interrupts. Each run is a process of its own, forked from this one, which has everything
-imported. The interrupt is a real signal that a run sends itself, or an exception, at its n-th call:
-`before` the request goes out, or `after` the response came in, which is then lost.
+Standard input is a JSON object with the interrupts and the synthesis to use, because a synth takes
+longer than all calls. Each run is forked from this process, which has everything imported. At its
+n-th call, the run sends itself a signal or raises an exception: `before` it sends the request, or
+`after` it received the response, which is then lost.
 """
 
 import json
@@ -23,7 +23,7 @@ AT_ONCE = 4
 
 
 class Interrupt(NamedTuple):
-    """When a run gets which signal; call 0 is never made, and signal 0 stands for an exception."""
+    """The call and the signal of an interrupt; call 0 means none, signal 0 an exception."""
 
     call: int = 0
     moment: str = "before"
@@ -31,7 +31,7 @@ class Interrupt(NamedTuple):
 
 
 class Session(boto3.Session):
-    """A session that counts calls, and sends the signal at one of them."""
+    """A session that counts calls and interrupts one of them."""
 
     interrupt = Interrupt()
     calls = 0
@@ -56,20 +56,20 @@ class Session(boto3.Session):
             if not interrupt.number:
                 raise RuntimeError("lost")
             os.kill(os.getpid(), interrupt.number)
-        # Further ones, out of impatience, must not break off the removal.
+        # Users may press Ctrl-C again, which must not stop the removal.
         if interrupt.number and Session.calls > interrupt.call and moment == "before":
             os.kill(os.getpid(), interrupt.number)
 
 
 def main() -> None:
-    given = json.load(sys.stdin)
+    arguments = json.load(sys.stdin)
     boto3.Session = Session  # type: ignore[misc, assignment]
-    # The local AWS neither lags nor has quotas of calls.
+    # Short pauses: the local AWS is consistent and has no request quotas.
     account.SEARCH_PAUSES = (0, 0.1)  # type: ignore[misc, assignment]
     account.RETRY_PAUSES = (0, 0.1, 0.2, 0.5, 1, 2, 4, 8)  # type: ignore[misc, assignment]
-    program.synthesize = lambda name, *_: renamed(given["synthesis"], name)  # type: ignore[attr-defined]
-    folder = Path(given["folder"])
-    waiting = [Interrupt(*it) for it in given["interrupts"]]
+    program.synthesize = lambda name, *_: renamed(arguments["synthesis"], name)  # type: ignore[attr-defined]
+    folder = Path(arguments["folder"])
+    waiting = [Interrupt(*it) for it in arguments["interrupts"]]
     running: set[int] = set()
     while waiting or running:
         if waiting and len(running) < AT_ONCE:
@@ -82,12 +82,12 @@ def main() -> None:
 
 
 def renamed(synthesis: dict[str, Any], name: str) -> Synthesis:
-    """Return the synthesis under the name of this run."""
+    """Return the synthesis with the name of this run."""
     return Synthesis(**json.loads(json.dumps(synthesis).replace("verify-live-saved", name)))
 
 
 def run(output: Path) -> None:
-    """Run the program in this process, which ends with it; write down code, calls and output."""
+    """Run the program, write its code, calls and output to files, and exit this process."""
     code = 1
     try:
         with output.with_suffix(".txt").open("w", buffering=1) as file:

@@ -1,4 +1,4 @@
-"""What was created is found and removed, also where no response came, or more than one."""
+"""Test that everything created is removed, even after lost responses or retries."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local_aws import LocalAws
-from tests.verify_live.conftest import everything_in
+from tests.verify_live.conftest import resources_in
 from tools.verify_live import account as module
 from tools.verify_live import resources
 from tools.verify_live.account import Account
@@ -23,11 +23,11 @@ def account(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]
     account = Account()
     yield account
     account.remove_all()
-    assert everything_in(aws) == {}
+    assert resources_in(aws) == {}
 
 
 class Gateway:
-    """API Gateway's client, which generates two certificates, as botocore does when it retries."""
+    """An API Gateway client that generates two certificates, as botocore may when it retries."""
 
     def __init__(self, client: Any, *, responds: bool) -> None:
         self._client, self._responds = client, responds
@@ -45,7 +45,7 @@ def listed(account: Account) -> list[str]:
     return [item["clientCertificateId"] for item in resources.listed_certificates(account)]
 
 
-def test_a_repeated_request_may_have_created_two(account: Account) -> None:
+def test_removes_both_certificates_of_a_retried_request(account: Account) -> None:
     account.once = Gateway(account.gateway, responds=True)
     resources.certificate(account)
     assert len(listed(account)) == 2
@@ -53,7 +53,7 @@ def test_a_repeated_request_may_have_created_two(account: Account) -> None:
     assert listed(account) == account.leftovers == []
 
 
-def test_a_lost_response_is_no_loss(account: Account) -> None:
+def test_removes_a_certificate_whose_response_was_lost(account: Account) -> None:
     account.once = Gateway(account.gateway, responds=False)
     with pytest.raises(ConnectionError):
         resources.certificate(account)
@@ -61,7 +61,7 @@ def test_a_lost_response_is_no_loss(account: Account) -> None:
     assert listed(account) == account.leftovers == []
 
 
-def test_only_what_has_the_very_name_is_removed(account: Account) -> None:
+def test_removes_only_exact_names(account: Account) -> None:
     other = account.gateway.generate_client_certificate(description=f"{account.name}-10")
     account.once = Gateway(account.gateway, responds=False)
     with pytest.raises(ConnectionError):
@@ -71,7 +71,7 @@ def test_only_what_has_the_very_name_is_removed(account: Account) -> None:
     account.gateway.delete_client_certificate(clientCertificateId=listed(account)[0])
 
 
-def test_what_cannot_be_looked_up_is_listed_by_its_name(
+def test_lists_by_name_what_it_cannot_look_up(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: Account) -> Any:
@@ -93,14 +93,14 @@ def test_what_cannot_be_looked_up_is_listed_by_its_name(
         account.gateway.delete_client_certificate(clientCertificateId=id)
 
 
-def test_what_somebody_else_removed_is_no_problem(account: Account) -> None:
-    made = resources.certificate(account)
-    account.gateway.delete_client_certificate(clientCertificateId=made["clientCertificateId"])
+def test_ignores_a_resource_that_is_already_removed(account: Account) -> None:
+    generated = resources.certificate(account)
+    account.gateway.delete_client_certificate(clientCertificateId=generated["clientCertificateId"])
     account.remove_all()
     assert account.leftovers == []
 
 
-def test_a_refused_creation_leaves_nothing_to_remove(account: Account) -> None:
+def test_refused_creation_needs_no_removal(account: Account) -> None:
     with pytest.raises(account.gateway.exceptions.BadRequestException):
         resources.certificate(account, tags={"aws:reserved": ""})
     assert account._removals == []

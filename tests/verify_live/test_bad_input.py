@@ -1,4 +1,4 @@
-"""What keeps `make verify-live` from observing anything is one line that says what to do."""
+"""Test that `make verify-live` reports each problem in one line that says what to do."""
 
 import http.server
 import os
@@ -10,7 +10,7 @@ import pytest
 
 from local_aws import LocalAws
 from tests.e2e.support import environment_from_nothing, make
-from tests.verify_live.conftest import everything_in
+from tests.verify_live.conftest import resources_in
 from tools.aws_account import Problem
 from tools.verify_live import __main__ as program
 from tools.verify_live.account import Account
@@ -24,7 +24,7 @@ Run = Callable[..., tuple[int, list[str]]]
 def run(
     aws: LocalAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Run]:
-    """Run the program in this process; return its code, and the lines of standard error."""
+    """Return a function that runs the program and returns its code and lines of standard error."""
     handlers = {number: signal.getsignal(number) for number in program.SIGNALS}
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -47,36 +47,36 @@ def run(
         signal.signal(number, handler)
 
 
-def no_synthesis(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save the seconds that it takes where it is not used."""
+def skip_synthesis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Skip the synth, which takes seconds, in tests that do not use its result."""
     monkeypatch.setattr(program, "synthesize", lambda *_: None)
 
 
-def test_no_credentials(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_reports_missing_credentials(tmp_path_factory: pytest.TempPathFactory) -> None:
     code, output = make(
         "verify-live", environment=environment_from_nothing(tmp_path_factory.mktemp("nothing"))
     )
     assert code != 0
-    told, makes_own = output.splitlines()
-    assert told.startswith("no usable AWS credentials")
-    assert told.endswith("; nothing was created")
-    assert makes_own.startswith("make: ***")
+    message, make_error = output.splitlines()
+    assert message.startswith("no usable AWS credentials")
+    assert message.endswith("; nothing was created")
+    assert make_error.startswith("make: ***")
 
 
-def test_wrong_credentials(run: Run) -> None:
+def test_reports_wrong_credentials(run: Run) -> None:
     code, [line] = run(AWS_ACCESS_KEY_ID="AKIAAAAAAAAAAAAAAAAA")
     assert code == 1
     assert line.startswith("no usable AWS credentials (An error occurred")
 
 
-def test_a_region_that_cannot_be_reached(run: Run) -> None:
+def test_reports_an_unreachable_region(run: Run) -> None:
     code, [line] = run(AWS_ENDPOINT_URL="https://localhost:1", AWS_REGION="eu-moon-1")
     assert code == 1
     assert line.startswith("AWS cannot be reached (Could not connect")
     assert "'eu-moon-1'" in line
 
 
-def test_no_region(run: Run) -> None:
+def test_reports_a_missing_region(run: Run) -> None:
     code, [line] = run(AWS_REGION="", AWS_DEFAULT_REGION="")
     assert code == 1
     assert line == (
@@ -84,7 +84,7 @@ def test_no_region(run: Run) -> None:
     )
 
 
-def test_a_region_without_api_gateway(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_a_region_without_api_gateway(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def elsewhere(self: Account) -> str | None:
         self.once = self.session.client("apigateway", endpoint_url="https://localhost:1")
         return None
@@ -97,44 +97,44 @@ def test_a_region_without_api_gateway(run: Run, monkeypatch: pytest.MonkeyPatch)
     assert "choose a Region that has it" in line
 
 
-def test_an_endpoint_for_one_service_only(run: Run) -> None:
+def test_refuses_an_endpoint_for_one_service(run: Run) -> None:
     code, [line] = run(AWS_ENDPOINT_URL_API_GATEWAY="https://localhost:1")
     assert code == 1
     assert line.startswith("the calls would go to different places (apigateway to https://local")
 
 
-def test_no_terminal_to_ask_on(run: Run, aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    no_synthesis(monkeypatch)
+def test_needs_a_terminal_or_yes(run: Run, aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_synthesis(monkeypatch)
     code, [line] = run()
     assert code == 1
     assert line == ("there is no terminal to ask on: YES=1 skips the question; nothing was created")
-    assert everything_in(aws) == {}
+    assert resources_in(aws) == {}
 
 
 @pytest.mark.parametrize("answer", ["", "no"])
-def test_any_answer_but_yes_creates_nothing(
+def test_creates_nothing_without_confirmation(
     run: Run, aws: LocalAws, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
-    no_synthesis(monkeypatch)
+    skip_synthesis(monkeypatch)
     assert run(answer) == (1, ["not confirmed; nothing was created"])
-    assert everything_in(aws) == {}
+    assert resources_in(aws) == {}
 
 
-def test_yes_observes(
+def test_runs_after_confirmation(
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    no_synthesis(monkeypatch)
+    skip_synthesis(monkeypatch)
     monkeypatch.setattr(program, "CLAIMS", CLAIMS[:1])
     assert run("y") == (0, [])
 
 
-def test_a_full_quota(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    no_synthesis(monkeypatch)
+def test_reports_a_full_quota(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_synthesis(monkeypatch)
     monkeypatch.setattr(program, "CLAIMS", CLAIMS[:4])
     with LocalAws(quota=0) as full:
         code, [line] = run("y", **full.variables)
-        assert everything_in(full) == {}
+        assert resources_in(full) == {}
     assert code == 1
     assert line.startswith("4 claims could not be observed (An error occurred (LimitExceeded")
 
@@ -158,7 +158,7 @@ class _Answers(http.server.BaseHTTPRequestHandler):
         ("https://localhost:x/", "is not an https URL"),
     ],
 )
-def test_a_backend_url_that_cannot_be_one(run: Run, url: str, problem: str) -> None:
+def test_refuses_an_invalid_backend_url(run: Run, url: str, problem: str) -> None:
     code, [line] = run(BACKEND_URL=url)
     assert code == 1
     assert line.startswith(f"BACKEND_URL {url!r} {problem}")
@@ -171,10 +171,10 @@ def test_a_backend_url_that_cannot_be_one(run: Run, url: str, problem: str) -> N
     ("status", "problem"),
     [(200, "answers 200 to a request without"), (404, "answers 404"), (502, "answers 502")],
 )
-def test_a_backend_that_does_not_refuse(
+def test_refuses_a_backend_that_needs_no_certificate(
     status: int, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # TLS is not what this is about: `check` asks for https before it calls.
+    # Without TLS: only the status matters here, so the test skips the check for https.
     with http.server.HTTPServer(("127.0.0.1", 0), _Answers) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         plain = f"http://localhost:{server.server_port}/{status}"
@@ -184,13 +184,13 @@ def test_a_backend_that_does_not_refuse(
         server.shutdown()
 
 
-def test_a_backend_that_refuses_is_fine(
+def test_accepts_a_backend_that_needs_a_certificate(
     backend_url: str, server_files: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(server_files[0]))
     Backend(backend_url).check()
 
 
-def test_a_backend_whose_certificate_is_not_trusted(backend_url: str) -> None:
+def test_refuses_a_backend_with_an_untrusted_certificate(backend_url: str) -> None:
     with pytest.raises(Problem, match=r"cannot be called .*CERTIFICATE_VERIFY_FAILED"):
         Backend(backend_url).check()

@@ -1,4 +1,4 @@
-"""The list of claims, its page, and what is decided without AWS."""
+"""Test the list of claims, its page, and the functions that need no AWS account."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -21,29 +21,29 @@ from tools.verify_live.stages import stage_url
 from tools.verify_live.synthesis import synthesize
 
 
-def test_the_page_is_current() -> None:
+def test_page_is_current() -> None:
     assert PAGE.read_text() == page(), "run python -m tools.verify_live.document"
 
 
-def test_the_page_names_every_claim_once() -> None:
+def test_page_lists_every_claim_once() -> None:
     for claim in CLAIMS:
         assert PAGE.read_text().count(f"| {claim.text} |") == 1
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text[:40])
-def test_a_claim_names_files_that_exist_and_how_it_is_verified(claim: Claim) -> None:
+def test_claim_names_existing_files_and_its_verification(claim: Claim) -> None:
     assert [path for path in claim.relied_on if not (ROOT / path).exists()] == []
     assert bool(claim.creates) != bool(claim.by_hand)
     assert claim.otherwise
 
 
-def test_the_links_of_the_page_lead_somewhere() -> None:
+def test_link_targets_of_the_page_exist() -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", PAGE.read_text())
     assert targets
     assert [target for target in targets if not (PAGE.parent / target).exists()] == []
 
 
-def test_the_policy_of_the_observations_is_the_constructs_own() -> None:
+def test_uses_the_policy_of_the_construct() -> None:
     synthesis = synthesize("verify-live-test", "1" * 12, "cn-north-1")
     statements = synthesis.function_policy()["Statement"]
     pairs = {
@@ -57,14 +57,14 @@ def test_the_policy_of_the_observations_is_the_constructs_own() -> None:
     assert {("apigateway:PUT", root + tags), ("apigateway:GET", root + tags)} <= pairs
     assert ("apigateway:PATCH", f"{root}/clientcertificates/*") in pairs
     assert {action.partition(":")[0] for action, _ in pairs} == {"apigateway"}
-    assert all(isinstance(resource, str) for _, resource in pairs), "nothing is left to resolve"
+    assert all(isinstance(resource, str) for _, resource in pairs), "unresolved resource"
 
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_an_action_is_taken_out_of_a_policy() -> None:
+def test_removes_an_action_from_a_policy() -> None:
     def policy(*actions: Any) -> dict[str, Any]:
         return {"Version": "1", "Statement": [{"Action": action} for action in actions]}
 
@@ -94,7 +94,7 @@ def test_an_action_is_taken_out_of_a_policy() -> None:
         ),
     ],
 )
-def test_a_call_is_shown_as_a_command(call: Call, command: str) -> None:
+def test_shows_a_call_as_a_command(call: Call, command: str) -> None:
     assert call.command("eu-west-1") == command
 
 
@@ -118,7 +118,7 @@ def test_a_call_is_shown_as_a_command(call: Call, command: str) -> None:
         ),
     ],
 )
-def test_a_stage_is_invoked_where_its_api_is(endpoint: str, custom: str | None, url: str) -> None:
+def test_stage_url_follows_the_endpoint(endpoint: str, custom: str | None, url: str) -> None:
     gateway = SimpleNamespace(meta=SimpleNamespace(endpoint_url=endpoint))
     account: Any = SimpleNamespace(endpoint=custom, gateway=gateway)
     assert stage_url(account, "abc", "live") == url
@@ -150,11 +150,11 @@ def pem(*, utf8: bool = False, extension: bool = False) -> str:
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
-def test_the_structure_that_is_assumed() -> None:
+def test_describes_the_assumed_structure() -> None:
     assert describe_structure(pem().strip().replace("\n", "\r\n")) == ASSUMED_STRUCTURE
 
 
-def test_any_other_structure_is_told() -> None:
+def test_describes_a_different_structure() -> None:
     assert describe_structure(pem(utf8=True, extension=True)) == (
         "issuer and subject C=US, L=Seattle, CN=ApiGateway (PrintableString, UTF8String); "
         "extensions basicConstraints; PEM lines end in LF, the last one in LF"

@@ -1,4 +1,4 @@
-"""`make verify-live` against the local AWS: what it observes, and what it leaves behind."""
+"""Run `make verify-live` against the local AWS, and check its output and its cleanup."""
 
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 
 from local_aws import LocalAws
 from tests.e2e.support import make
-from tests.verify_live.conftest import Result, everything_in, table_of
+from tests.verify_live.conftest import Result, resources_in, table_from
 from tests.verify_live.driver import Interrupt
 from tools.verify_live.claims import CLAIMS
 
@@ -23,25 +23,25 @@ BY_HAND = [claim.text for claim in CLAIMS if claim.by_hand]
 
 @pytest.fixture(scope="module")
 def whole(aws: LocalAws, backend_url: str, server_files: Any) -> tuple[int, str]:
-    """Code and output of the command, which has a backend."""
+    """Run the command with a backend, and return its code and output."""
     environment = aws.environment | {"SSL_CERT_FILE": str(server_files[0])}
     return make("verify-live", f"BACKEND_URL={backend_url}", "YES=1", environment=environment)
 
 
-def test_observes_every_claim_but_those_made_by_hand(whole: tuple[int, str]) -> None:
+def test_observes_every_claim_that_needs_no_manual_steps(whole: tuple[int, str]) -> None:
     code, output = whole
     assert code == 0, output
-    table = table_of(output)
+    table = table_from(output)
     assert list(table) == [claim.text for claim in CLAIMS]
     outcomes = {text: seen.partition(":")[0] for text, seen in table.items()}
-    # The local AWS takes a certificate that the template does not name off its stage.
+    # The local AWS detaches a certificate that the template does not mention.
     assert outcomes.pop(UNNAMED) == "other than assumed"
     assert [outcomes.pop(text) for text in BY_HAND] == ["not observed"] * len(BY_HAND)
     assert set(outcomes.values()) == {"as assumed"}, output
 
 
-def test_tells_what_it_saw(whole: tuple[int, str]) -> None:
-    table = table_of(whole[1])
+def test_prints_what_it_observed(whole: tuple[int, str]) -> None:
+    table = table_from(whole[1])
     assert "the item of the list has tags {'verify-live': 'verify-live-" in table[TAGS]
     for claim in (IN_USE, IN_USE_WEBSOCKET):
         assert re.search(r"HTTP 400, BadRequestException: client certificate \w+", table[claim])
@@ -49,7 +49,7 @@ def test_tells_what_it_saw(whole: tuple[int, str]) -> None:
     assert table[TEST_INVOKE] == "as assumed: the backend saw the certificate"
 
 
-def test_says_first_where_it_writes_and_what(aws: LocalAws, whole: tuple[int, str]) -> None:
+def test_announces_account_and_resources_first(aws: LocalAws, whole: tuple[int, str]) -> None:
     place, announcement, *lines = whole[1].splitlines()
     assert place == f"account 000000000000, Region us-east-1, endpoint {aws.endpoint}"
     assert re.match(r"This creates .* all named verify-live-[0-9a-f]{8}-…:", announcement)
@@ -57,8 +57,8 @@ def test_says_first_where_it_writes_and_what(aws: LocalAws, whole: tuple[int, st
     assert lines[: len(creating)] == [f"  - {it}" for it in creating]
 
 
-def test_leaves_nothing_behind(aws: LocalAws, whole: tuple[int, str]) -> None:
-    assert everything_in(aws) == {}
+def test_leaves_nothing_in_the_account(aws: LocalAws, whole: tuple[int, str]) -> None:
+    assert resources_in(aws) == {}
     assert "could not be removed" not in whole[1]
 
 
@@ -68,17 +68,17 @@ def without_backend(aws: LocalAws, drive: Drive) -> Result:
     return result
 
 
-def test_without_a_backend_two_claims_are_not_observed(without_backend: Result) -> None:
+def test_two_claims_need_a_backend(without_backend: Result) -> None:
     assert without_backend.code == 0
-    table = table_of(without_backend.output)
+    table = table_from(without_backend.output)
     for claim in (PRESENTED, TEST_INVOKE):
         assert table[claim] == "not observed: no BACKEND_URL was given"
 
 
-def test_an_interrupt_at_any_call_leaves_nothing_behind(
+def test_interrupt_at_any_call_leaves_nothing(
     aws: LocalAws, drive: Drive, without_backend: Result
 ) -> None:
-    """At 20 calls, before or after it, by each signal, which then comes again at every call."""
+    """Interrupt 20 calls, before or after them, with each signal, and repeat it at later calls."""
     moments = ("before", "after", "after")
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     # The first two calls are GetCallerIdentity and the check of API Gateway.
@@ -92,40 +92,40 @@ def test_an_interrupt_at_any_call_leaves_nothing_behind(
         assert result.code == 130, (interrupt, result.output)
         assert last == "verify-live interrupted: everything that it created is removed", interrupt
         assert "Traceback" not in result.output, interrupt
-    assert everything_in(aws) == {}
+    assert resources_in(aws) == {}
 
 
-def test_an_interrupt_before_the_question_creates_nothing(aws: LocalAws, drive: Drive) -> None:
+def test_interrupt_before_confirmation_creates_nothing(aws: LocalAws, drive: Drive) -> None:
     interrupts = [Interrupt(1, "before"), Interrupt(2, "after", signal.SIGTERM)]
     for result in drive(aws.environment, interrupts):
         assert (result.code, result.output) == (130, "interrupted; nothing was created\n")
-    assert everything_in(aws) == {}
+    assert resources_in(aws) == {}
 
 
-def test_an_exception_at_a_call_costs_one_claim_and_leaves_nothing_behind(
+def test_exception_loses_one_claim_and_leaves_nothing(
     aws: LocalAws, drive: Drive, without_backend: Result
 ) -> None:
     interrupts = [Interrupt(3 + 14 * n, "after", 0) for n in range(4)]
     for interrupt, result in zip(interrupts, drive(aws.environment, interrupts), strict=True):
         assert result.code in (0, 1), (interrupt, result.output)
-        lost = [seen for seen in table_of(result.output).values() if "RuntimeError" in seen]
-        # A call that removes something is repeated.
+        lost = [seen for seen in table_from(result.output).values() if "RuntimeError" in seen]
+        # Calls that remove something are repeated, so losing one costs no claim.
         assert len(lost) == result.code, (interrupt, result.output)
-    assert everything_in(aws) == {}
+    assert resources_in(aws) == {}
 
 
-def test_a_list_without_tags_is_other_than_assumed(drive: Drive) -> None:
+def test_reports_a_list_without_tags(drive: Drive) -> None:
     with LocalAws(tags_in_list=False) as aws:
         [result] = drive(aws.environment)
-        assert everything_in(aws) == {}
+        assert resources_in(aws) == {}
     assert result.code == 0
-    assert table_of(result.output)[TAGS] == (
+    assert table_from(result.output)[TAGS] == (
         "other than assumed: the item of the list has tags None"
     )
 
 
 def user(aws: LocalAws, name: str, denied: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of an IAM user who may do everything but one action on a resource."""
+    """Return the variables of an IAM user with all permissions except one."""
     iam = aws.client("iam")
     iam.create_user(UserName=name)
     allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -138,19 +138,19 @@ def user(aws: LocalAws, name: str, denied: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def test_a_denied_permission_is_named_and_costs_its_claims(aws: LocalAws, drive: Drive) -> None:
+def test_names_a_denied_permission(aws: LocalAws, drive: Drive) -> None:
     [result] = drive(user(aws, "no-roles", {"Action": "iam:CreateRole", "Resource": "*"}))
     assert result.code == 1
     *_, last = result.output.splitlines()
-    # CloudFormation here does not act with the permissions of its caller.
+    # In the local AWS, CloudFormation does not use the permissions of its caller.
     assert re.match(r"3 claims could not be observed \(.*AccessDenied.*iam:CreateRole", last), last
     assert last.endswith("use credentials that may do this")
-    outcomes = Counter(seen.partition(":")[0] for seen in table_of(result.output).values())
+    outcomes = Counter(seen.partition(":")[0] for seen in table_from(result.output).values())
     assert outcomes["as assumed"] >= 4
-    assert everything_in(aws) == {}
+    assert resources_in(aws) == {}
 
 
-def test_lists_what_it_may_not_remove_with_commands_that_do(aws: LocalAws, drive: Drive) -> None:
+def test_lists_commands_for_what_it_cannot_remove(aws: LocalAws, drive: Drive) -> None:
     certificates = "arn:aws:apigateway:us-east-1::/clientcertificates/*"
     denied = {"Action": "apigateway:DELETE", "Resource": certificates}
     [result] = drive(user(aws, "no-deletes", denied))
@@ -171,4 +171,4 @@ def test_lists_what_it_may_not_remove_with_commands_that_do(aws: LocalAws, drive
     assert all(listed), listing
     for id in left:
         gateway.delete_client_certificate(clientCertificateId=id)
-    assert everything_in(aws) == {}
+    assert resources_in(aws) == {}
