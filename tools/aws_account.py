@@ -1,4 +1,4 @@
-"""Says which AWS account a command is about to work on, or in one line why there is none."""
+"""Print the AWS account that a command is about to use, or why there is none."""
 
 import sys
 from typing import Any
@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 
 
 class Problem(Exception):
-    """What keeps a command from working, and what to do about it, in one line."""
+    """A problem that stops a command. The message is one line and includes the fix."""
 
 
 def caller_identity(session: boto3.Session) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Install the locked packages, or lock them anew.
+"""Install the locked packages, or update the locks.
 
 Usage: python tools/packages.py install | install-extra | lock [option of `uv pip compile` …]
 
@@ -75,9 +75,9 @@ def uv_settings(pip_settings: str) -> dict[str, str]:
             section is `global`, `install` or another command, or `:env:` for PIP_TIMEOUT.
     """
     uv = {
-        # pip asks all indexes too. A package of the same name elsewhere has another hash.
+        # Search all indexes, as pip does. The hashes protect against packages with the same name.
         "UV_INDEX_STRATEGY": "unsafe-best-match",
-        # A company's proxy may have a CA that only the system knows.
+        # A company's proxy may use a CA that only the system trusts.
         "UV_SYSTEM_CERTS": "true",
     }
     settings = [line.partition("=")[::2] for line in pip_settings.splitlines()]
@@ -100,7 +100,7 @@ def _install_uv() -> None:
 
 
 def _lock(file: str, *options: str) -> None:
-    """Write a file without any index's address: whoever installs from it has one configured."""
+    """Write a lock file without index URLs: users install from the index they have configured."""
     command = ("--custom-compile-command", "make lock")
     _uv("compile", "--universal", "--generate-hashes", *command, *options, "--output-file", file)
 
@@ -112,7 +112,7 @@ def _uv(command: str, *options: str) -> None:
 
 
 def _run(*command: str, environment: Mapping[str, str] | None = None) -> None:
-    """Run a package manager. If it fails, exit with one line: an error, its cause, the remedy."""
+    """Run a package manager. If it fails, exit with one line: the error, its cause and the fix."""
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )

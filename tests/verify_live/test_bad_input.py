@@ -169,7 +169,7 @@ def test_refuses_an_invalid_backend_url(run: Run, url: str, problem: str) -> Non
 
 @pytest.mark.parametrize(
     ("status", "problem"),
-    [(200, "answers 200 to a request without"), (404, "answers 404"), (502, "answers 502")],
+    [(200, "returns 200 to a request without"), (404, "returns 404"), (502, "returns 502")],
 )
 def test_refuses_a_backend_that_needs_no_certificate(
     status: int, problem: str, monkeypatch: pytest.MonkeyPatch

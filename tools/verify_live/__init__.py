@@ -1,1 +1,1 @@
-"""Settles in a live AWS account what was not verified without one: `make verify-live`."""
+"""Verify the project's assumptions in a live AWS account: `make verify-live`."""

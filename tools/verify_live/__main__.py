@@ -1,4 +1,4 @@
-"""`make verify-live`: observes the claims in the caller's account and prints a table."""
+"""`make verify-live`: verify the claims in the caller's account and print a table."""
 
 import os
 import shutil
@@ -21,11 +21,11 @@ from .verdict import Verdict, not_observed
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RELIED_ON_WIDTH: Final = 24
-"""Enough for the heading and for the longest name of a file."""
+"""The width of the heading and of the longest file name."""
 
 
 class Row(NamedTuple):
-    """A claim, the verdict on it, and the error that kept it from being observed."""
+    """A claim, the verdict, and the error that prevented an observation, if any."""
 
     claim: Claim
     verdict: Verdict
@@ -33,9 +33,9 @@ class Row(NamedTuple):
 
 
 class Interrupts:
-    """Turns the first of the signals into a `KeyboardInterrupt`, and ignores the others.
+    """Turns the first signal into a `KeyboardInterrupt` and ignores further ones.
 
-    A second Ctrl-C must not break off the removal of what was created.
+    A second Ctrl-C must not stop the removal of resources.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Interrupts:
             signal.signal(number, self._interrupt)
 
     def ignore(self) -> None:
-        """Ignore them from now on."""
+        """Ignore all further signals."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
@@ -55,7 +55,7 @@ class Interrupts:
 
 
 def main() -> int:
-    """Run the command; return 0 once all is observed that can be, and all is removed."""
+    """Run the command, and return its exit code."""
     interrupts = Interrupts()
     try:
         run = _prepare()
@@ -103,17 +103,17 @@ def _observe(run: Run, interrupts: Interrupts) -> int:
         for row in _rows(run):
             rows.append(row)
             run.account.remove_all()
-            if interrupts.came:  # while a finalizer ran, say, of which Python drops the exception
+            if interrupts.came:  # Python drops an exception that is raised in a finalizer
                 break
     except KeyboardInterrupt:
-        pass  # `interrupts.came` says so
+        pass  # recorded in `interrupts.came`
     finally:
-        # Twice, since the only interrupt that there can be may come now.
+        # Try twice, since the one possible interrupt may come now.
         for _ in range(2):
             with suppress(KeyboardInterrupt):
                 run.account.remove_all()
                 interrupts.ignore()
-    print(_table(rows), flush=True)  # before what stderr says
+    print(_table(rows), flush=True)  # before the messages on standard error
     return _report(run.account, rows, interrupts.came)
 
 
@@ -159,7 +159,7 @@ def _cells(texts: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _report(account: Account, rows: Sequence[Row], interrupted: bool) -> int:
-    """Say what is left to do; return the exit code."""
+    """Print what is left to do, and return the exit code."""
     if account.leftovers:
         print("not everything could be removed; these commands remove it:", file=sys.stderr)
         print("\n".join(account.leftovers), file=sys.stderr)
@@ -169,13 +169,13 @@ def _report(account: Account, rows: Sequence[Row], interrupted: bool) -> int:
         return 130
     errors = [row.error for row in rows if row.error]
     if errors:
-        # The most telling one: a permission or a setting that is to be corrected.
+        # Prefer an error that the user can fix: a missing permission or a wrong setting.
         refusals = [error for error in errors if denied(error)]
         problems = [error for error in errors if isinstance(error, Problem)]
-        telling = [*refusals, *problems, *errors][0]
+        cause = [*refusals, *problems, *errors][0]
         advice = "use credentials that may do this" if refusals else "correct this and run again"
         print(
-            f"{len(errors)} claims could not be observed ({message(telling)}): {advice}",
+            f"{len(errors)} claims could not be observed ({message(cause)}): {advice}",
             file=sys.stderr,
         )
     return 1 if errors or account.leftovers else 0

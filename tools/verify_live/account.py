@@ -25,7 +25,7 @@ SERVICES: Final = ("apigateway", "apigatewayv2", "cloudformation", "iam", "s3", 
 RETRY_PAUSES: Final = (0, 1, 2, 4, 8, 15, 30, 30)
 """Seconds before each attempt to delete: DeleteRestApi has a quota of one call in 30 seconds."""
 SEARCH_PAUSES: Final = (0, 1, 2, 4)
-"""Seconds before each search for a resource whose creation got no response: lists may lag."""
+"""Seconds before each search for a resource whose response was lost; lists may be outdated."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Account:
 
     @property
     def gateway(self) -> Any:
-        """The client of API Gateway."""
+        """An API Gateway client."""
         return self.clients["apigateway"]
 
     def _custom_endpoint(self) -> str | None:
@@ -124,7 +124,7 @@ class Account:
         return next(iter(custom.values()), None)
 
     def check_api_gateway(self) -> None:
-        """Raise `Problem` where the Region has no API Gateway that these credentials may read."""
+        """Raise `Problem` if the credentials cannot read API Gateway in this Region."""
         try:
             self.once.get_client_certificates(limit=1)
         except (BotoCoreError, ClientError) as error:
@@ -134,7 +134,7 @@ class Account:
             ) from error
 
     def unique_name(self) -> str:
-        """Return a name that nothing else has."""
+        """Return a unique name."""
         self._names += 1
         return f"{self.name}-{self._names}"
 
@@ -151,15 +151,15 @@ class Account:
             response = make()
         except ClientError as error:
             if _single_attempt(error.response) and _status(error) < 500:
-                self._removals.remove(removal)  # refused: there is nothing to remove
+                self._removals.remove(removal)  # the call was refused, so nothing was created
             raise
-        # After a repeated POST there may be two, both of which have the name.
+        # A retried POST may have created two resources with this name.
         if id_member and _single_attempt(response):
             removal.ids = [response[id_member]]
         return response
 
     def remove_all(self) -> None:
-        """Remove what was created, the newest first; note in `leftovers` what cannot be removed."""
+        """Remove everything, the newest first, and list in `leftovers` what remains."""
         while self._removals:
             removal = self._removals[-1]
             for command in self._remove(removal):
@@ -168,10 +168,10 @@ class Account:
             self._removals.remove(removal)
 
     def _remove(self, removal: Removal) -> Iterator[str]:
-        """Remove one resource and yield the commands that remain for a person."""
+        """Remove one resource, and yield the commands that the user has to run."""
         try:
             ids = self._find(removal) if removal.ids is None else removal.ids
-        except Exception as error:  # botocore raises other types for responses it cannot read
+        except Exception as error:  # botocore raises various types for unreadable responses
             command = removal.search.command(self.region)
             yield f"{command}  # delete {removal.name}, if it is there: {message(error)}"
             return
@@ -189,7 +189,7 @@ class Account:
         return []
 
     def _delete(self, call: Call, wait: Callable[[], object]) -> str:
-        """Delete, patiently; return the problem, or nothing once it is gone."""
+        """Delete with retries, and return the problem, or nothing once the resource is gone."""
         problem = ""
         for pause in RETRY_PAUSES:
             time.sleep(pause)

@@ -1,4 +1,4 @@
-"""Observations of client certificates by themselves."""
+"""Observations of client certificates."""
 
 import re
 from typing import Any, Final
@@ -13,10 +13,10 @@ from .account import Account, denied, pauses
 from .verdict import Verdict, judge
 
 LIST_SECONDS: Final = 60
-BORNE_LAG_SECONDS: Final = 2
-"""The shortest time after which the function looks for what an earlier attempt created."""
+TOLERATED_LAG_SECONDS: Final = 2
+"""The shortest time after which the function looks for the certificate of an earlier attempt."""
 STRING_TYPES: Final = {0x0C: "UTF8String", 0x13: "PrintableString", 0x16: "IA5String"}
-"""By the tags of ASN.1."""
+"""Names of the string types by their ASN.1 tags."""
 ASSUMED_STRUCTURE: Final = (
     "issuer and subject C=US, L=Seattle, CN=ApiGateway (PrintableString); no extensions; "
     "PEM lines end in CRLF, the last one in nothing"
@@ -24,7 +24,7 @@ ASSUMED_STRUCTURE: Final = (
 
 
 class NotListedError(Problem):
-    """A certificate that was created does not come up in the list."""
+    """A new certificate does not appear in the list."""
 
 
 def tags_in_list(account: Account) -> Verdict:
@@ -36,7 +36,7 @@ def tags_in_list(account: Account) -> Verdict:
 
 
 def list_lag(account: Account) -> Verdict:
-    """Time how long it takes until a new certificate is in the list, three times."""
+    """Measure three times how long it takes until the list contains a new certificate."""
     lags = []
     for _ in range(3):
         made = resources.certificate(account)
@@ -45,11 +45,11 @@ def list_lag(account: Account) -> Verdict:
         except NotListedError as error:
             return judge(False, str(error))
     seconds = ", ".join(f"{lag:.1f}" for lag in lags)
-    return judge(max(lags) < BORNE_LAG_SECONDS, f"three were listed after {seconds} seconds")
+    return judge(max(lags) < TOLERATED_LAG_SECONDS, f"three were listed after {seconds} seconds")
 
 
 def _listed(account: Account, id: str) -> tuple[dict[str, Any], float]:
-    """Return the item of a certificate's in the list, and the seconds until it was there."""
+    """Return a certificate's item in the list, and the seconds until it appeared."""
     for elapsed in pauses(LIST_SECONDS, longest=0.5):
         for item in resources.listed_certificates(account):
             if item["clientCertificateId"] == id:
@@ -78,7 +78,7 @@ def structure(account: Account) -> Verdict:
 
 
 def describe_structure(pem: str) -> str:
-    """Return what matters to a verifier, and to whoever joins two PEMs."""
+    """Describe what matters when a server verifies the certificate or when PEMs are joined."""
     certificate = x509.load_pem_x509_certificate(pem.encode())
     issuer, subject = certificate.issuer, certificate.subject
     same = f"issuer and subject {_describe_name(issuer)}"

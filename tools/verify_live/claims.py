@@ -1,4 +1,4 @@
-"""What this project assumes of AWS without having seen it, for the run and for the docs."""
+"""Assumptions about AWS that could not be verified while this project was developed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .verdict import Verdict, not_observed
 
 @dataclass(frozen=True)
 class Run:
-    """What an observation can use."""
+    """The inputs of an observation."""
 
     account: Account
     synthesis: Synthesis
@@ -25,12 +25,12 @@ class Claim:
     """One assumption.
 
     Attributes:
-        text: what is assumed.
-        relied_on: where, as paths in this repository.
-        otherwise: what happens if it is not so.
-        creates: what the observation creates, empty if it is made by hand.
-        by_hand: how to verify it where `make verify-live` does not.
-        observe: makes the observation.
+        text: The assumption.
+        relied_on: Paths in this repository that rely on it.
+        otherwise: What happens if it is wrong.
+        creates: The resources that the observation creates; empty for a manual verification.
+        by_hand: How to verify it manually, if `make verify-live` cannot.
+        observe: Makes the observation.
     """
 
     text: str
@@ -55,17 +55,17 @@ CLAIMS: Final = (
     Claim(
         "`GetClientCertificates` returns the tags of each certificate",
         ("lambda_handler/search.py",),
-        "Handled: where no item of the list has tags, the function calls `GetTags` for each "
-        "certificate. That is slower: one call a certificate",
+        "Handled: if no item of the list has tags, the function calls `GetTags` for each "
+        "certificate, which is slower",
         "a client certificate",
         observe=lambda run: certificates.tags_in_list(run.account),
     ),
     Claim(
         "`GetClientCertificates` lists a new certificate within "
-        f"{certificates.BORNE_LAG_SECONDS} seconds",
+        f"{certificates.TOLERATED_LAG_SECONDS} seconds",
         ("lambda_handler/certificate.py",),
-        "Not handled: a create whose response was lost is repeated after that time, so that a "
-        "second certificate could be created, which only the deletion of the stack removes",
+        "Not handled: a create whose response was lost is retried after that time, so it could "
+        "create a second certificate, which exists until the stack is deleted",
         "three client certificates",
         observe=lambda run: certificates.list_lag(run.account),
     ),
@@ -73,7 +73,7 @@ CLAIMS: Final = (
         "Deleting a certificate that a stage of a REST API presents fails with HTTP 400 or 409",
         ("lambda_handler/deletion.py", "lambda_handler/faults.py"),
         "Handled for 400 and 409: the function waits for the stage. Another error would fail the "
-        "deletion at once; no error would leave a stage with a certificate that is gone",
+        "deletion immediately; without an error, the stage would refer to a deleted certificate",
         "a client certificate and a REST API",
         observe=lambda run: stages.delete_in_use_by_rest(run.account),
     ),
@@ -93,16 +93,16 @@ CLAIMS: Final = (
         observe=lambda run: certificates.empty_description(run.account),
     ),
     Claim(
-        "The function's policy suffices to add, read and remove tags of a certificate",
+        "The function's policy is sufficient to add, read and remove tags of a certificate",
         ("constructs/cdk_apigateway_client_certificate/_provider.py", "SECURITY.md"),
-        "Not handled: a stack update that changes tags would fail; the error names the permission "
-        "that is missing",
+        "Not handled: a stack update that changes tags would fail; the error names the missing "
+        "permission",
         "a client certificate and an IAM role",
         observe=lambda run: permissions.tags_allowed(run.account, run.synthesis.function_policy()),
     ),
     Claim(
-        "Adding tags needs `apigateway:PATCH` on the certificate besides `apigateway:PUT` on its "
-        "tags",
+        "Adding tags requires `apigateway:PATCH` on the certificate in addition to "
+        "`apigateway:PUT` on its tags",
         ("SECURITY.md",),
         "Harmless: the function needs `PATCH` for descriptions anyway",
         "a client certificate and an IAM role",
@@ -111,7 +111,7 @@ CLAIMS: Final = (
         ),
     ),
     Claim(
-        "The function's policy does not reach the tags of anything but client certificates",
+        "The function's policy allows access to the tags of client certificates only",
         ("constructs/cdk_apigateway_client_certificate/_provider.py", "SECURITY.md"),
         "Not handled: the function could change the tags of other API Gateway resources",
         "a client certificate and an IAM role",
@@ -122,14 +122,13 @@ CLAIMS: Final = (
     Claim(
         f"A certificate has {certificates.ASSUMED_STRUCTURE}",
         ("docs/how-to/trust.md", "examples/backends"),
-        "Handled: the PEM is passed on as it is. Which backends accept two certificates at once "
-        "depends on it, and whoever joins two PEMs has to look at the line breaks",
+        "Handled: the PEM is passed on unchanged. But it decides which backends accept two "
+        "certificates at once, and how two PEMs can be joined",
         "a client certificate",
         observe=lambda run: certificates.structure(run.account),
     ),
     Claim(
-        "A stage whose client certificate was changed presents the new one without a new "
-        "deployment",
+        "A stage presents its new client certificate without a new deployment of the API",
         (
             "docs/how-to/replace.md",
             "constructs/cdk_apigateway_client_certificate/client_certificate.py",
@@ -141,7 +140,7 @@ CLAIMS: Final = (
         needs_backend=True,
     ),
     Claim(
-        "`TestInvokeMethod` presents the certificate that `clientCertificateId` names",
+        "`TestInvokeMethod` presents the certificate of its parameter `clientCertificateId`",
         (),
         "Nothing relies on it yet",
         "a client certificate and a REST API",
@@ -149,11 +148,11 @@ CLAIMS: Final = (
         needs_backend=True,
     ),
     Claim(
-        "CloudFormation leaves a stage's client certificate alone if the template does not name "
-        "one, also when another property of the stage changes",
+        "CloudFormation does not change a stage's client certificate if the template sets none, "
+        "even when another property of the stage changes",
         (),
-        "Handled: `attach_to` names the certificate in the template. A certificate that was put "
-        "on a stage outside of its template would be lost",
+        "Handled: `attach_to` sets the certificate in the template. A certificate that was "
+        "attached outside of the template would be detached",
         "a client certificate and a CloudFormation stack with a REST API",
         observe=lambda run: stacks.unnamed_certificate(run.account),
     ),
@@ -164,8 +163,7 @@ CLAIMS: Final = (
             "constructs/cdk_apigateway_client_certificate/_weak_reference.py",
             "docs/how-to/use-the-pem.md",
         ),
-        "Not handled: the other stack's deployment would fail. `publish_to_parameter` is the way "
-        "around it",
+        "Not handled: the other stack's deployment would fail. Use `publish_to_parameter` instead",
         "an S3 bucket and two CloudFormation stacks: the construct with its Lambda function, and "
         "an SSM parameter",
         observe=lambda run: stacks.weak_reference(run.account, run.synthesis),
@@ -173,16 +171,16 @@ CLAIMS: Final = (
     Claim(
         "An ALB's trust store accepts a client certificate of API Gateway as a CA",
         ("examples/backends/alb_trust_store.py",),
-        "Not handled: the example's deployment fails, or the ALB refuses the stage. The other "
-        "examples of backends work",
-        by_hand="deploy the example, put the trust store on a listener with mutual TLS, and call "
-        "it through a stage that presents the certificate",
+        "Not handled: the example's deployment would fail, or the ALB would refuse the stage. The "
+        "other example backends are not affected",
+        by_hand="deploy the example, attach the trust store to a listener with mutual TLS, and "
+        "call it through a stage that presents the certificate",
     ),
     Claim(
         "Stages of one app and a StackSet deploy the stack to several accounts and Regions",
         ("docs/how-to/many-accounts.md", "examples/stages.py", "examples/stack_set.py"),
-        "Not handled: the deployment fails; the templates themselves are tested",
+        "Not handled: the deployment would fail. Tests check the templates only",
         by_hand="follow docs/how-to/many-accounts.md with two accounts",
     ),
 )
-"""In the order in which they are observed: what takes long comes last."""
+"""In the order in which they are observed: the slowest come last."""

@@ -14,24 +14,25 @@ HEAD: Final = """\
 
 <!-- Written by `python -m tools.verify_live.document` from tools/verify_live/claims.py. -->
 
-This project was built without a live AWS account. It is tested against a local AWS and written
-from AWS's documentation; this page lists what neither can prove. Anyone with an account can settle
-it:
+This project was developed without a live AWS account, from AWS's documentation and with tests
+against a local AWS. This page lists the assumptions that neither can prove. You can verify them in
+your own account:
 
 ```bash
 make verify-live
 ```
 
-The command uses your credentials and Region (`AWS_PROFILE`, `AWS_REGION`). It shows account, Region
-and what it will create, and asks before it creates anything (`YES=1` skips the question). All that
-it creates has a unique name, and is removed again, also after Ctrl-C; what cannot be removed is
-listed with the commands that remove it. It takes minutes, because API Gateway deletes one REST API
-in 30 seconds, and costs cents at most. It needs permission to manage API Gateway, CloudFormation,
-S3 buckets, IAM roles, Lambda functions, log groups and SSM parameters: use an account for tests. It
-prints a table like this one with what was observed. Please open an issue with it.
+The command uses your credentials and Region (`AWS_PROFILE`, `AWS_REGION`). It shows the account,
+the Region and the resources that it will create, and asks for confirmation (`YES=1` skips the
+question). All resources have a unique name, and the command removes them, even after Ctrl-C. If it
+cannot remove a resource, it prints the command that does. It takes several minutes, because API
+Gateway allows one deletion of a REST API every 30 seconds, and costs a few cents at most. It needs
+permission to manage API Gateway, CloudFormation, S3 buckets, IAM roles, Lambda functions, log
+groups and SSM parameters, so use a test account. It prints a table like the one below with what it
+observed. Please open an issue with the result.
 
-It exits with 0 if everything was observed that can be and everything was removed, whatever was
-observed; with 1 if not, and 130 after an interrupt; the last line says what to do.
+The exit code is 0 if it made every possible observation and removed everything, whatever it
+observed, 130 after an interrupt, and 1 otherwise. The last line of output says what to do.
 
 | Claim | Where the code relies on it | If it is otherwise | How to verify it |
 |---|---|---|---|
@@ -40,16 +41,16 @@ observed; with 1 if not, and 130 after an interrupt; the last line says what to 
 BACKEND: Final = """
 ## The backend for `BACKEND_URL`
 
-Two claims need a backend that says which client certificate it saw:
+Two claims need a backend that returns the fingerprint of the client certificate it received:
 
 - It serves HTTPS under a public host name, with a certificate from a public CA.
 - It refuses a request without a client certificate: HTTP 4xx, or no TLS connection.
-- It accepts every client certificate, whoever issued it, and answers 200 with the certificate's
-  SHA-1 fingerprint in hexadecimal digits. The certificates exist only during the run, so it cannot
-  know them in advance.
+- It accepts every client certificate, from any issuer, and responds with status 200 and the
+  certificate's SHA-1 fingerprint in hexadecimal. The certificates exist only during the run, so the
+  backend cannot know them in advance.
 
-[`examples/backends/echo.conf`](../../examples/backends/echo.conf) makes nginx such a backend. Take
-it down afterwards: it lets in everybody who has any certificate.
+[`examples/backends/echo.conf`](../../examples/backends/echo.conf) configures nginx as such a
+backend. Stop it afterwards, because it accepts any client certificate.
 """
 
 
@@ -71,7 +72,7 @@ def _row(claim: Claim) -> str:
 
 
 def _link(path: str) -> str:
-    """Return a link to a file of the repository; the name alone of a folder, which has no page."""
+    """Return a link to a file of the repository, or only the name of a folder."""
     page = {"SECURITY.md": "docs/reference/permissions.md"}.get(path, path)
     target = os.path.relpath(ROOT / page, PAGE.parent)
     return f"[`{path}`]({target})" if (ROOT / path).is_file() else f"`{path}`"

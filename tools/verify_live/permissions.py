@@ -1,4 +1,4 @@
-"""Observations of what IAM asks for when a role tags a client certificate."""
+"""Observations of the permissions that tag calls require."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from .account import Account, denied, pauses
 from .verdict import Verdict, judge
 
 IAM_SECONDS: Final = 120
-"""How long a new role may take until it works."""
+"""How long IAM may take to propagate a new role."""
 
 
 def tags_allowed(account: Account, policy: Mapping[str, Any]) -> Verdict:
@@ -48,7 +48,7 @@ def tags_of_others(account: Account, policy: Mapping[str, Any]) -> Verdict:
     """Read the tags of a REST API as a role that has the function's policy."""
     made = resources.certificate(account)
     gateway = _as_role(account, policy, made["clientCertificateId"])
-    # It need not exist: IAM decides first.
+    # The API need not exist, because IAM decides first.
     refused = _refused(gateway, "get_tags", resourceArn=_arn(account, "restapis/0000000000"))
     return judge(refused, f"GetTags of a REST API is {'refused' if refused else 'not refused'}")
 
@@ -83,7 +83,7 @@ def _as_role(account: Account, policy: Mapping[str, Any], readable_id: str) -> A
             if not denied(error) or elapsed > IAM_SECONDS - 10:
                 raise
         else:
-            # What was allowed once may still be refused elsewhere.
+            # IAM may allow a call while another endpoint still denies it.
             time.sleep(min(10.0, elapsed))
             return gateway
     raise Problem(f"role {role} could not be used within {IAM_SECONDS} s")

@@ -1,4 +1,4 @@
-"""Creates what the observations need; each function notes the removal first (see `account`)."""
+"""Create the resources of the observations. Each function registers the removal first."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,18 +11,18 @@ from tools.aws_account import Problem
 from .account import Account, Call, Removal, pauses
 
 STACK_SECONDS = 1500
-"""How long a stack may take: more than the 20 minutes that the construct's resource may take."""
+"""How long a stack may take: more than the service timeout of 20 minutes."""
 
 
 class StackFailedError(Problem):
-    """A stack did not reach the desired state; the message has CloudFormation's reason."""
+    """A stack did not reach the desired state. The message contains CloudFormation's reason."""
 
 
 def certificate(account: Account, tags: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Create a client certificate; its description is a unique name."""
     name = account.unique_name()
     made: dict[str, Any] = account.create(
-        # Once, since botocore would repeat the call for minutes where the quota is full.
+        # Without retries: botocore would retry for minutes if the quota is exhausted.
         lambda: account.once.generate_client_certificate(description=name, tags=tags or {}),
         Removal(
             delete=lambda id: Call(
@@ -55,7 +55,7 @@ def rest_api(account: Account, backend_url: str | None = None) -> tuple[str, str
     """
     name, gateway = account.unique_name(), account.gateway
     made = account.create(
-        # Edge-optimized APIs, the default, can be created only once in 30 seconds.
+        # Edge-optimized APIs, the default, can be created only once every 30 seconds.
         lambda: gateway.create_rest_api(name=name, endpointConfiguration={"types": ["REGIONAL"]}),
         Removal(
             delete=lambda id: Call("apigateway", "delete_rest_api", {"restApiId": id}),
@@ -145,7 +145,7 @@ def role(account: Account, policy: Mapping[str, Any]) -> str:
 def bucket(account: Account, name: str, key: str, content: bytes) -> None:
     """Create a bucket with one object."""
     s3 = account.clients["s3"]
-    # S3 takes no location constraint for the Region that was its first.
+    # S3 accepts no location constraint for us-east-1.
     place = {"LocationConstraint": account.region}
     options = {} if account.region == "us-east-1" else {"CreateBucketConfiguration": place}
     account.create(
@@ -199,7 +199,7 @@ def _wait(account: Account, name: str, status: str) -> dict[str, Any]:
         try:
             [found] = cloudformation.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
-            # A stack that was deleted is described by its ID only.
+            # A deleted stack can be described by its ID only.
             if status == "DELETE_COMPLETE" and "does not exist" in str(error):
                 return {}
             raise

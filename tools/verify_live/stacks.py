@@ -78,6 +78,6 @@ def weak_reference(account: Account, synthesis: Synthesis) -> Verdict:
             raise
         return judge(False, f"CloudFormation refuses the reference: {error}")
     found = account.clients["ssm"].get_parameter(Name=synthesis.parameter)["Parameter"]["Value"]
-    # The output came as XML, whose parsers turn CRLF into LF.
+    # The output is part of an XML document, and XML parsers turn CRLF into LF.
     same = found.splitlines() == pem.splitlines()
     return judge(same, f"the other stack has {'the PEM' if same else repr(found)}")

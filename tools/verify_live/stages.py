@@ -39,8 +39,11 @@ def _delete_in_use(account: Account, id: str) -> Verdict:
     except ClientError as error:
         if denied(error):
             raise
-        status, said = error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]
-        return judge(status in (400, 409), f"HTTP {status}, {said['Code']}: {said['Message']}")
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        details = error.response["Error"]
+        return judge(
+            status in (400, 409), f"HTTP {status}, {details['Code']}: {details['Message']}"
+        )
     return judge(False, "deleted, although a stage presents it")
 
 
@@ -49,7 +52,7 @@ def presented_without_deployment(account: Account, backend: Backend) -> Verdict:
     first, second = (resources.certificate(account) for _ in range(2))
     api_id, _ = resources.rest_api(account, backend.url)
     stage = resources.rest_stage(account, api_id, first["clientCertificateId"])
-    # The certificate was set after the deployment: deploy, so that the first is presented for sure.
+    # The certificate was set after the deployment. Deploy again, so that the stage presents it.
     account.gateway.create_deployment(restApiId=api_id, stageName=stage)
     url = stage_url(account, api_id, stage)
     if _seconds_until_seen(backend, url, first) is None:
@@ -83,7 +86,7 @@ def test_invoke(account: Account, backend: Backend) -> Verdict:
 
 
 def stage_url(account: Account, api_id: str, stage: str) -> str:
-    """Return where a stage is invoked: at AWS, or at a local AWS that has one endpoint for all."""
+    """Return the URL of a stage, in AWS or in a local AWS with a single endpoint."""
     if account.endpoint:
         return f"{account.endpoint}/_aws/execute-api/{api_id}/{stage}/"
     host = str(urlsplit(account.gateway.meta.endpoint_url).hostname).replace(
@@ -101,13 +104,13 @@ def _seconds_until_seen(backend: Backend, url: str, certificate: dict[str, Any])
 
 def _invoke(url: str) -> str:
     """Return the body of a stage's response, whatever its status."""
-    # boto3's variable for the CAs to trust: a local AWS has one of its own.
+    # boto3 reads the same variable. A local AWS has its own CA.
     context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
     try:
         with urllib.request.urlopen(url, timeout=30, context=context) as response:
             body: bytes = response.read()
     except urllib.error.HTTPError as error:
         body = error.read()
-    except OSError as error:  # a new API's host name takes a while to be known
+    except OSError as error:  # the host name of a new API may not resolve yet
         return str(error)
     return body.decode(errors="replace")

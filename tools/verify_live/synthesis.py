@@ -19,7 +19,7 @@ from tools.aws_account import Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTITION_LITERALS = {"@aws-cdk/core:enablePartitionLiterals": True}
-"""Has CDK write the partition itself rather than a reference, so that the policy is plain JSON."""
+"""Makes CDK write the partition's name instead of a reference, so that the policy is plain JSON."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Synthesis:
     code: str
 
     def function_policy(self) -> dict[str, Any]:
-        """Return what the function may do with API Gateway: the policy of its role."""
+        """Return the policy of the function's role for API Gateway."""
         statements = [
             statement
             for resource in self.templates[self.owner]["Resources"].values()
@@ -70,7 +70,7 @@ def synthesize(name: str, account: str, region: str) -> Synthesis:
 
 
 def _synthesize(name: str, account: str, region: str) -> Synthesis:
-    import aws_cdk as cdk  # here: it starts Node
+    import aws_cdk as cdk  # imported here because it starts Node
     from aws_cdk import aws_ssm as ssm
 
     from cdk_apigateway_client_certificate import ClientCertificate
@@ -85,7 +85,7 @@ def _synthesize(name: str, account: str, region: str) -> Synthesis:
                 app,
                 stack_name,
                 env=cdk.Environment(account=account, region=region),
-                # Without CDK's bootstrap: one bucket of this run, and the caller's credentials.
+                # Without a bootstrapped account: this run's bucket and the caller's credentials.
                 synthesizer=cdk.CliCredentialsStackSynthesizer(file_assets_bucket_name=bucket),
             )
 

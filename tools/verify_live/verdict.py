@@ -1,4 +1,4 @@
-"""What an observation comes to."""
+"""The result of an observation."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +14,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """An outcome, and what was observed or why nothing was."""
+    """An outcome with what was observed, or with the reason why nothing was."""
 
     outcome: Outcome
     observed: str
@@ -29,5 +29,5 @@ def judge(as_assumed: bool, observed: str) -> Verdict:
 
 
 def not_observed(reason: str) -> Verdict:
-    """Return the verdict where nothing was observed."""
+    """Return the verdict if nothing was observed."""
     return Verdict(Outcome.NOT_OBSERVED, reason)
