@@ -1,1 +1,1 @@
-"""The main use case on this machine: deploy, use, change and destroy (`make demo`)."""
+"""`make demo`: deploy, use, update and destroy a certificate on this machine."""

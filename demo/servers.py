@@ -30,7 +30,7 @@ PATH = os.pathsep.join(
     ]
 )
 
-# What the Debian packages configure around a site.
+# The configuration around a site, as in the Debian packages.
 NGINX_MAIN = """
 daemon off;
 user www-data;
@@ -75,7 +75,7 @@ class MissingProgramError(Exception):
 
 @dataclass(frozen=True)
 class Site:
-    """Where one server runs. `edits` replace text of its example."""
+    """The folder and port of one server. `edits` replace text of its example."""
 
     folder: Path
     port: int
@@ -99,7 +99,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Commands:
-    """How a server is started and told to load its files again, in its folder.
+    """The commands that start a server and make it load its files again, in its folder.
 
     Attributes:
         start: The program and its arguments.
@@ -297,7 +297,7 @@ def _free_port() -> int:
 def _running(
     command: list[str], folder: Path, port: int, environment: Mapping[str, str]
 ) -> Iterator[None]:
-    """Run a server, from when it listens to the end of the block."""
+    """Run a server: wait until it listens, and stop it at the end of the block."""
     log = folder / "log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -313,7 +313,7 @@ def _running(
         yield
         assert process.poll() is None, f"{command[0]} has ended: {log.read_text()}"
     finally:
-        process.terminate()  # Apache must end its children
+        process.terminate()  # not kill: Apache must stop its child processes
         process.wait(timeout=20)
 
 

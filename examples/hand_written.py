@@ -1,4 +1,4 @@
-"""A certificate by AwsCustomResource, whose migration starts here.
+"""A certificate created with AwsCustomResource, the starting point of the migration.
 
 docs/how-to/migrate-from-aws-custom-resource.md describes it.
 """

@@ -1,4 +1,4 @@
-"""A certificate by CloudFormation's own resource: docs/how-to/migrate-from-cfn.md starts here."""
+"""A native CloudFormation certificate, the starting point of docs/how-to/migrate-from-cfn.md."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway

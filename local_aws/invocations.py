@@ -1,4 +1,4 @@
-"""What an asynchronous invocation of a Lambda function came to."""
+"""The outcome of an asynchronous invocation of a Lambda function."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Extends the CloudFormation of `ministack` 1.5.33. Each function says what ministack lacks."""
+"""Extends the CloudFormation of `ministack` 1.5.33. Each function names what ministack lacks."""
 
 import asyncio
 from collections.abc import Callable, Mapping

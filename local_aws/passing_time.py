@@ -1,4 +1,4 @@
-"""Moves the account's clock, and lets happen what time brings."""
+"""Moves the account's clock, and runs what becomes due."""
 
 import threading
 from collections.abc import Callable, Mapping

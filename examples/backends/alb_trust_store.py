@@ -1,4 +1,4 @@
-"""An ALB that trusts the certificate: its PEM goes through a bucket into a trust store.
+"""An ALB that trusts the certificate: a trust store reads its PEM from a bucket.
 
 Unverified: no live account was at hand to see whether an ALB takes API Gateway's self-signed
 certificate as the CA of a trust store, which a certificate without the CA mark may not be.
@@ -18,7 +18,7 @@ certificate = ClientCertificate(stack, "Certificate")
 bucket = s3.Bucket(
     stack, "Bucket", removal_policy=cdk.RemovalPolicy.DESTROY, auto_delete_objects=True
 )
-# Under the certificate's ID, so that another certificate changes the trust store too.
+# The key contains the certificate's ID, so that a replacement also updates the trust store.
 folder = certificate.client_certificate_id
 upload = deployment.BucketDeployment(
     stack,

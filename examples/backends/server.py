@@ -32,7 +32,7 @@ class Server(ThreadingHTTPServer):
     context = load_files()
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
-        """Leave the handshake to the thread of the connection: a slow client delays no other."""
+        """Leave the handshake to the connection's thread, so that a slow client delays no other."""
         connection, address = super().get_request()
         secure = self.context.wrap_socket(
             connection, server_side=True, do_handshake_on_connect=False
@@ -40,7 +40,7 @@ class Server(ThreadingHTTPServer):
         return secure, address
 
     def reload(self) -> None:
-        """Load the files again. If that fails, go on with what was loaded before."""
+        """Load the files again. If that fails, keep the certificates that were loaded before."""
         try:
             # A new context, since a context cannot stop trusting a certificate.
             self.context = load_files()
@@ -49,7 +49,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Hello(BaseHTTPRequestHandler):
-    """Greets whoever completed the TLS handshake."""
+    """Responds to clients that completed the TLS handshake."""
 
     def do_GET(self) -> None:
         """Respond to any path."""

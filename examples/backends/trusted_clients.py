@@ -75,7 +75,7 @@ LOADED = "trusted-clients.loaded"
 
 
 def get_parameter(name: str) -> str:
-    """Return the value of an SSM parameter, or what standard input holds."""
+    """Return the value of an SSM parameter, or the content of standard input."""
     if name == "-":
         return sys.stdin.read()
     import boto3
@@ -119,7 +119,7 @@ def replace_file(path: Path, content: str) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-        os.fchmod(file.fileno(), 0o644)  # servers read it as a user of their own
+        os.fchmod(file.fileno(), 0o644)  # servers may read it as another user
     os.replace(file.name, path)
 
 
