@@ -25,5 +25,5 @@ def websocket(context: ScenarioContext) -> Deployed:
     return Deployed(certificate, stage["ClientCertificateId"])
 
 
-def test_the_stage_of_a_websocket_api_presents_the_certificate(websocket: Deployed) -> None:
+def test_websocket_stage_presents_the_certificate(websocket: Deployed) -> None:
     assert websocket.presented == websocket.certificate

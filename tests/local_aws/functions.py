@@ -1,4 +1,4 @@
-"""A Lambda function of one file, with a role of its own."""
+"""A Lambda function with one source file and its own role."""
 
 import io
 import json

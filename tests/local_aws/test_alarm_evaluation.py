@@ -1,4 +1,4 @@
-"""When an alarm changes its state, and what is read from a log."""
+"""Test the evaluation of alarms, and the parser of printed metrics."""
 
 import json
 from typing import Any
@@ -90,7 +90,7 @@ def test_as_many_datapoints_as_configured_must_breach(
         (False, 2 * DAY, None, "ALARM"),
     ],
 )
-def test_an_alarm_warms_up(
+def test_alarm_waits_for_its_warm_up(
     to_the_end: object, now: float, value: float | None, expected: str
 ) -> None:
     warm_up = {
@@ -142,5 +142,5 @@ def test_each_set_of_dimensions_is_a_metric() -> None:
         "x " + json.dumps(DOCUMENT),
     ],
 )
-def test_a_line_that_breaks_the_format_is_ignored(line: str) -> None:
+def test_ignores_a_malformed_line(line: str) -> None:
     assert list(read_metrics(line)) == []

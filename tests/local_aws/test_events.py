@@ -1,4 +1,4 @@
-"""Events on the default bus, which a rule with a queue records."""
+"""Put events on the default bus, and read them from a queue that a rule fills."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ class Recorder:
         self._sqs.delete_queue(QueueUrl=self._queue)
 
     def events(self) -> list[dict[str, Any]]:
-        """Return the events since the last call, in their order."""
+        """Return the events since the last call, in order."""
         found = []
         while messages := self._sqs.receive_message(
             QueueUrl=self._queue, MaxNumberOfMessages=10
@@ -64,9 +64,7 @@ def entry(**options: Any) -> dict[str, Any]:
     return {"Source": SOURCE, "DetailType": "Stages Switched", "Detail": detail, **options}
 
 
-def test_an_event_reaches_a_rule_as_it_was_put(
-    aws: LocalAws, events: Any, recorder: Recorder
-) -> None:
+def test_rule_receives_the_event_unchanged(aws: LocalAws, events: Any, recorder: Recorder) -> None:
     aws.set_clock(datetime(2031, 1, 1, tzinfo=UTC))
     response = events.put_events(Entries=[entry(Resources=["arn:aws:x:::y"])])
     assert response["FailedEntryCount"] == 0
@@ -84,7 +82,7 @@ def test_an_event_reaches_a_rule_as_it_was_put(
     }
 
 
-def test_the_time_of_an_entry_is_the_events(events: Any, recorder: Recorder) -> None:
+def test_event_has_the_time_of_its_entry(events: Any, recorder: Recorder) -> None:
     events.put_events(Entries=[entry(Time=datetime(2030, 5, 6, 7, 8, 9, tzinfo=UTC)), entry()])
     first, second = recorder.events()
     assert first["time"] == "2030-05-06T07:08:09Z"
@@ -102,7 +100,7 @@ def test_the_time_of_an_entry_is_the_events(events: Any, recorder: Recorder) -> 
         ({"Detail": "[]"}, "MalformedDetail"),
     ],
 )
-def test_an_entry_that_is_refused_does_not_stop_the_others(
+def test_refused_entry_does_not_stop_the_others(
     events: Any, recorder: Recorder, bad: dict[str, str], code: str
 ) -> None:
     response = events.put_events(Entries=[entry(), entry(**bad), entry()])

@@ -1,4 +1,4 @@
-"""Metrics that functions print, and the alarms on them, over months of the account's time."""
+"""Test printed metrics and their alarms over months of the account's time."""
 
 import base64
 import json
@@ -42,7 +42,7 @@ def function(aws: LocalAws, id: str) -> Iterator[Function]:
 
 @pytest.fixture
 def id(request: pytest.FixtureRequest) -> str:
-    """A logical ID of this test: metrics cannot be deleted."""
+    """Return a logical ID for one test, because metrics cannot be deleted."""
     return str(request.node.name)
 
 
@@ -90,7 +90,9 @@ def state(aws: LocalAws) -> str:
     return str(alarm["StateValue"])
 
 
-def test_a_printed_metric_is_stored_at_its_time(aws: LocalAws, function: Function, id: str) -> None:
+def test_printed_metric_is_stored_with_its_timestamp(
+    aws: LocalAws, function: Function, id: str
+) -> None:
     function.invoke({"values": {id: 12.5, "other": 1}})
     aws.advance(100 * DAY)
     function.invoke({"values": {id: -1}})
@@ -113,7 +115,7 @@ def test_a_printed_metric_is_stored_at_its_time(aws: LocalAws, function: Functio
 
 
 @pytest.mark.parametrize("days", [15, -1])
-def test_a_metric_that_is_too_old_or_too_far_ahead_is_dropped(
+def test_metric_with_an_invalid_timestamp_is_dropped(
     aws: LocalAws, function: Function, id: str, days: int
 ) -> None:
     function.invoke({"values": {id: 1}, "age": days * 86400})
@@ -125,7 +127,7 @@ def test_a_metric_that_is_too_old_or_too_far_ahead_is_dropped(
     assert points["Datapoints"] == []
 
 
-def test_an_alarm_on_the_minimum_ignores_missing_data(
+def test_alarm_on_the_minimum_ignores_missing_data(
     aws: LocalAws, function: Function, stack: Stack, id: str
 ) -> None:
     stack.create(template(id))
@@ -143,7 +145,7 @@ def test_an_alarm_on_the_minimum_ignores_missing_data(
     assert state(aws) == "OK"
 
 
-def test_an_alarm_on_missing_data_warms_up_and_fires_after_a_day_without_data(
+def test_alarm_on_missing_data_fires_after_its_warm_up_and_a_day(
     aws: LocalAws, function: Function, stack: Stack, id: str
 ) -> None:
     warm_up = {"WarmUpPeriodDurationInMinutes": 24 * 60}
@@ -165,9 +167,7 @@ def test_an_alarm_on_missing_data_warms_up_and_fires_after_a_day_without_data(
     assert state(aws) == "ALARM"
 
 
-def test_an_alarm_notifies_its_topic(
-    aws: LocalAws, function: Function, stack: Stack, id: str
-) -> None:
+def test_alarm_notifies_its_topic(aws: LocalAws, function: Function, stack: Stack, id: str) -> None:
     sns, sqs = aws.client("sns"), aws.client("sqs")
     topic = sns.create_topic(Name="expiry")["TopicArn"]
     queue = sqs.create_queue(QueueName="expiry")["QueueUrl"]
@@ -185,7 +185,7 @@ def test_an_alarm_notifies_its_topic(
     sns.delete_topic(TopicArn=topic)
 
 
-def test_a_log_is_read_to_its_end(aws: LocalAws) -> None:
+def test_log_is_read_to_its_end(aws: LocalAws) -> None:
     lines = 200_000
     source = f"def handler(event, context):\n    for line in range({lines}):\n        print(line)\n"
     with Function(aws, "logs", source) as function:

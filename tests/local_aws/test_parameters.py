@@ -1,4 +1,4 @@
-"""Parameters, as the API reference of Systems Manager describes them."""
+"""Compare parameters with the API reference of Systems Manager."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,7 +27,7 @@ def put(ssm: Any, value: str = "x", **options: Any) -> int:
     return int(ssm.put_parameter(Name=NAME, Value=value, Type="String", **options)["Version"])
 
 
-def test_a_put_without_overwrite_creates_only(ssm: Any) -> None:
+def test_put_without_overwrite_only_creates(ssm: Any) -> None:
     assert put(ssm, "first") == 1
     with pytest.raises(ssm.exceptions.ParameterAlreadyExists):
         put(ssm, "second")
@@ -42,7 +42,7 @@ def test_each_overwrite_adds_one_to_the_version(ssm: Any) -> None:
     assert parameter["ARN"] == f"arn:aws:ssm:us-east-1:000000000000:parameter{NAME}"
 
 
-def test_a_put_with_tags_cannot_overwrite(ssm: Any) -> None:
+def test_put_with_tags_cannot_overwrite(ssm: Any) -> None:
     for exists in (False, True):
         if exists:
             put(ssm, Tags=TAGS)
@@ -60,7 +60,7 @@ def test_tags_are_added_overwritten_and_removed(ssm: Any) -> None:
     assert ssm.list_tags_for_resource(**RESOURCE)["TagList"] == [{"Key": "b", "Value": "2"}]
 
 
-def test_a_deletion_takes_the_tags_and_the_versions(ssm: Any) -> None:
+def test_deletion_removes_tags_and_versions(ssm: Any) -> None:
     put(ssm, Tags=TAGS)
     put(ssm, Overwrite=True)
     ssm.delete_parameter(Name=NAME)
@@ -86,7 +86,7 @@ def test_tags_of_a_parameter_that_does_not_exist_are_refused(ssm: Any) -> None:
 
 
 @pytest.mark.parametrize("character", ["x", "é"])
-def test_a_value_of_the_standard_tier_has_at_most_4_kb(ssm: Any, character: str) -> None:
+def test_standard_tier_accepts_at_most_4_kb(ssm: Any, character: str) -> None:
     fits = character * (4096 // len(character.encode()))
     put(ssm, fits)
     with pytest.raises(ClientError, match=r"ValidationException.*4096"):
@@ -95,12 +95,12 @@ def test_a_value_of_the_standard_tier_has_at_most_4_kb(ssm: Any, character: str)
     assert (parameter["Version"], parameter["Value"]) == (1, fits)
 
 
-def test_a_value_of_the_advanced_tier_has_at_most_8_kb(ssm: Any) -> None:
+def test_advanced_tier_accepts_at_most_8_kb(ssm: Any) -> None:
     put(ssm, "x" * 8192, Tier="Advanced")
     with pytest.raises(ClientError, match=r"ValidationException.*8192"):
         put(ssm, "x" * 8193, Tier="Advanced", Overwrite=True)
 
 
-def test_a_line_break_of_a_value_is_kept(ssm: Any) -> None:
+def test_keeps_line_breaks(ssm: Any) -> None:
     put(ssm, "a\r\nb\n")
     assert ssm.get_parameter(Name=NAME)["Parameter"]["Value"] == "a\r\nb\n"

@@ -1,4 +1,4 @@
-"""Which action on which resource each call of the rotation needs."""
+"""Check the action and the resource that each call of the rotation needs."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -164,7 +164,7 @@ def _no_parameter(aws: LocalAws) -> Iterator[None]:
 
 
 def denied(call: Call, client: Any) -> str | None:
-    """Return the message of a refusal by IAM, or None without one."""
+    """Return IAM's message if it denied the call, otherwise None."""
     try:
         call(client)
     except ClientError as error:
@@ -174,7 +174,7 @@ def denied(call: Call, client: Any) -> str | None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_call_needs_its_own_statements_alone(user: User, name: str) -> None:
+def test_call_succeeds_with_only_its_own_permissions(user: User, name: str) -> None:
     service, call, needed = CALLS[name]
     user.allow(*needed)
     assert denied(call, user.client(service)) is None
@@ -184,7 +184,7 @@ def test_a_call_needs_its_own_statements_alone(user: User, name: str) -> None:
     ("name", "missing"),
     [(name, missing) for name, (_, _, needed) in CALLS.items() for missing in needed],
 )
-def test_a_call_is_refused_without_one_of_them(user: User, name: str, missing: Statement) -> None:
+def test_call_is_denied_without_one_of_them(user: User, name: str, missing: Statement) -> None:
     service, call, needed = CALLS[name]
     action, resource = missing
     others = [statement for statement in needed if statement != missing]

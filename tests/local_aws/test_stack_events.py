@@ -1,4 +1,4 @@
-"""CloudFormation's stack status changes reach the functions of EventBridge rules."""
+"""Check that EventBridge rules receive CloudFormation's stack status changes."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -105,7 +105,7 @@ def test_each_status_of_a_stack_is_an_event(
     assert invocations[1].source.startswith("arn:aws:events:us-east-1:000000000000:rule/")
 
 
-def test_a_rule_invokes_its_function_with_the_transformed_event(
+def test_rule_invokes_its_function_with_the_transformed_event(
     aws: LocalAws, function: Function, rules: Stack, watched: Stack
 ) -> None:
     transformer = {
@@ -122,7 +122,7 @@ def test_a_rule_invokes_its_function_with_the_transformed_event(
     assert item.event == {"task": "rotate", "resources": [{"LogicalId": "UPDATE_COMPLETE"}]}
 
 
-def test_a_rollback_of_an_update_is_an_event(
+def test_update_rollback_emits_an_event(
     aws: LocalAws, function: Function, rules: Stack, watched: Stack
 ) -> None:
     rules.create(template(function, pattern("watched", *ENDS)))
@@ -138,7 +138,7 @@ def test_a_rollback_of_an_update_is_an_event(
     assert statuses(aws.advance()) == ["UPDATE_ROLLBACK_COMPLETE"]
 
 
-def test_a_change_set_that_is_executed_is_an_event(
+def test_executed_change_set_emits_an_event(
     aws: LocalAws, function: Function, rules: Stack, watched: Stack
 ) -> None:
     rules.create(template(function, pattern("watched", *ENDS)))
@@ -165,7 +165,7 @@ def test_another_stack_does_not_match(
     assert aws.advance() == []
 
 
-def test_a_rule_without_permission_does_not_invoke_the_function(
+def test_rule_without_permission_does_not_invoke_the_function(
     aws: LocalAws, function: Function, rules: Stack, watched: Stack
 ) -> None:
     rules.create(template(function, pattern("watched", "CREATE_COMPLETE"), allowed=False))
@@ -175,7 +175,7 @@ def test_a_rule_without_permission_does_not_invoke_the_function(
     assert "has no permission" in (item.error or "")
 
 
-def test_a_permission_for_one_rule_is_none_for_another(
+def test_permission_covers_only_its_rule(
     aws: LocalAws, function: Function, rules: Stack, watched: Stack
 ) -> None:
     document = template(function, pattern("watched", "CREATE_COMPLETE"))

@@ -1,4 +1,4 @@
-"""The two switches: what is unknown about AWS can be either way."""
+"""Test the two switches for behavior of AWS that is not documented."""
 
 import sys
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def strict(backend_files: tuple[Path, Path, Path]) -> Iterator[LocalAws]:
         yield aws
 
 
-def test_a_certificate_takes_effect_with_the_next_deployment(
+def test_certificate_takes_effect_with_the_next_deployment(
     strict: LocalAws, backend_files: tuple[Path, Path, Path]
 ) -> None:
     client = strict.client("apigateway")
@@ -131,7 +131,7 @@ def template(url: str, description: str, id: str | None = None) -> dict[str, Any
     }
 
 
-def test_a_stage_presents_what_it_was_created_with(
+def test_stage_presents_the_certificate_of_its_creation(
     strict: LocalAws, backend_files: tuple[Path, Path, Path]
 ) -> None:
     client = strict.client("apigateway")
@@ -142,7 +142,7 @@ def test_a_stage_presents_what_it_was_created_with(
 
 
 @pytest.mark.parametrize("resets", [True, False])
-def test_an_update_of_a_stage_resets_a_certificate_that_the_template_does_not_name(
+def test_switch_resets_a_certificate_missing_from_the_template(
     aws: LocalAws, strict: LocalAws, client: Any, resets: bool
 ) -> None:
     account = strict if resets else aws

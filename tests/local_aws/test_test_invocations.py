@@ -1,4 +1,4 @@
-"""TestInvokeMethod calls a backend as a stage with these variables would."""
+"""Check that TestInvokeMethod calls a backend as a stage would."""
 
 import json
 import threading
@@ -13,7 +13,7 @@ from tests.local_aws.test_stages import api_in_front_of, make_stage, method_of
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Returns what it received, with the status in the path `/status/…`."""
+    """Returns the request as JSON, with the status of the path `/status/…`."""
 
     def do_GET(self) -> None:
         self._respond()
@@ -61,7 +61,7 @@ def test_stage_variables_are_substituted_in_the_uri(client: Any, echo: str) -> N
     assert json.loads(response["body"])["path"] == "/v2/"
 
 
-def test_a_stage_substitutes_its_own_variables(aws: LocalAws, client: Any, echo: str) -> None:
+def test_stage_substitutes_its_own_variables(aws: LocalAws, client: Any, echo: str) -> None:
     api, deployment = api_in_front_of(client, echo + "/${stageVariables.version}")
     for name in ("one", "two"):
         make_stage(client, api, deployment, name)
@@ -97,21 +97,21 @@ def test_headers_may_have_several_values(client: Any, echo: str) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 302, 403, 404, 500, 503])
-def test_the_status_is_the_backends(client: Any, echo: str, status: int) -> None:
+def test_returns_the_backends_status(client: Any, echo: str, status: int) -> None:
     api, _ = api_in_front_of(client, f"{echo}/status/{status}")
     response = client.test_invoke_method(**method_of(client, api))
     assert response["status"] == status
     assert isinstance(response["status"], int)
 
 
-def test_a_backend_that_does_not_answer_is_a_status_not_an_exception(client: Any) -> None:
+def test_unreachable_backend_returns_a_status(client: Any) -> None:
     api, _ = api_in_front_of(client, "https://localhost:1/")
     response = client.test_invoke_method(**method_of(client, api))
     assert response["status"] == 500
     assert json.loads(response["body"]) == {"message": "Internal server error"}
 
 
-def test_the_verb_is_the_integrations(client: Any, echo: str) -> None:
+def test_uses_the_integrations_verb(client: Any, echo: str) -> None:
     api, _ = api_in_front_of(client, echo)
     method = method_of(client, api)
     client.put_integration(
@@ -121,7 +121,7 @@ def test_the_verb_is_the_integrations(client: Any, echo: str) -> None:
     assert json.loads(response["body"])["method"] == "POST"
 
 
-def test_a_body_that_is_not_json_is_refused(aws: LocalAws, client: Any) -> None:
+def test_refuses_a_body_that_is_not_json(aws: LocalAws, client: Any) -> None:
     api, _ = api_in_front_of(client, "https://localhost:1/")
     method = method_of(client, api)
 

@@ -412,7 +412,7 @@ def test_refuses_public_subnets(stack: cdk.Stack) -> None:
 # Environment encryption
 
 
-def test_a_key_for_the_environment_grants_nothing(stack: cdk.Stack) -> None:
+def test_environment_key_grants_no_permissions(stack: cdk.Stack) -> None:
     key = kms.Key(stack, "Key")
     ClientCertificateProvider.configure(stack, environment_encryption=key)
     template = synthesize(stack)
@@ -425,14 +425,14 @@ def test_a_key_for_the_environment_grants_nothing(stack: cdk.Stack) -> None:
 # Permissions boundaries, aspects and property injectors
 
 
-def test_a_permissions_boundary_reaches_the_role(app: cdk.App, stack: cdk.Stack) -> None:
+def test_role_gets_the_apps_permissions_boundary(app: cdk.App, stack: cdk.Stack) -> None:
     boundary = iam.ManagedPolicy.from_managed_policy_arn(stack, "Boundary", BOUNDARY)
     iam.PermissionsBoundary.of(app).apply(boundary)
     _, role = the_only(synthesize(stack), ROLE)
     assert role["Properties"]["PermissionsBoundary"] == BOUNDARY
 
 
-def test_the_permissions_boundary_of_a_stack_reaches_the_role(app: cdk.App) -> None:
+def test_role_gets_the_stacks_permissions_boundary(app: cdk.App) -> None:
     boundary = cdk.PermissionsBoundary.from_arn(BOUNDARY)
     stack = cdk.Stack(app, "Bounded", permissions_boundary=boundary)
     _, role = the_only(synthesize(stack), ROLE)

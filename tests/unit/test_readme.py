@@ -1,6 +1,6 @@
-"""Every snippet of the user's pages stands in a file that tests run, and every command is run.
+"""Check that tests run every snippet and every command of the user's pages.
 
-`make docs` checks the links of the pages in docs/. Here are those of the pages beside it.
+`make docs` checks the links of the pages in docs/; the tests below check those of the other pages.
 """
 
 import re
@@ -59,7 +59,7 @@ RUN_BY = {
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_snippets_are_quoted_from_files(page: Path) -> None:
+def test_snippets_match_their_files(page: Path) -> None:
     for snippet in SNIPPETS[page]:
         if snippet["language"] not in {"bash", "sh", "text"}:
             assert snippet["file"], f"no file is named above:\n{snippet['code']}"
@@ -88,7 +88,7 @@ def test_readme_shows_what_the_demo_prints() -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "SECURITY.md", "CONTRIBUTING.md"])
-def test_every_link_leads_somewhere(name: str) -> None:
+def test_every_link_target_exists(name: str) -> None:
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", (ROOT / name).read_text())
     assert targets
     assert [target for target in targets if not (ROOT / target).exists()] == []

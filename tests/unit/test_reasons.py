@@ -68,6 +68,6 @@ def test_each_documented_reason_exists() -> None:
 
 
 @pytest.mark.parametrize("reason", ["is in use by", "could not be deleted"])
-def test_the_reasons_of_a_refused_deletion_are_the_code_s(reason: str) -> None:
+def test_reasons_of_a_refused_deletion_match_the_code(reason: str) -> None:
     # They are joined from parts, which this module repeats.
     assert reason in (ROOT / "lambda_handler" / "deletion.py").read_text()
