@@ -24,7 +24,7 @@ BUNDLES = ["A", "A+B", "B", "B+A", "A", "expired+B+A", "B+expired", "A+B+expired
 def test_server_accepts_what_the_parameter_contains(
     aws: LocalAws, clients: Clients, backend: str
 ) -> None:
-    """Old certificate, new one, both in either order, and an expired one beside them."""
+    """Load the old certificate, the new one, both in either order, and an expired one too."""
     refusals = documented("foreign", "none", "expired")[backend]
     assert ACCEPTED not in refusals
     foreign, none, expired = refusals

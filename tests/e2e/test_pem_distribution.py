@@ -52,7 +52,7 @@ def test_published_parameter_contains_the_pem(in_a_parameter: Published) -> None
 
 @scenario
 def trust_stores(context: ScenarioContext) -> list[dict[str, Any]]:
-    """Synthesize only: the local AWS has no trust stores, and the example says it is unverified."""
+    """Synthesize only: the local AWS has no trust stores, and the example is marked unverified."""
     source = (EXAMPLES / "backends/alb_trust_store.py").read_text()
     found = []
     for id in ("Certificate", "Renewed"):

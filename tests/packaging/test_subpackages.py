@@ -1,4 +1,4 @@
-"""A subpackage of the handler ships everywhere, and what lies beside its modules nowhere."""
+"""Check that packages contain a subpackage of the handler, without other files in its folder."""
 
 import subprocess
 import sys
