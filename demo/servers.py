@@ -127,17 +127,22 @@ class Server:
     reload: str
 
     def load(
-        self, *parameters: str, environment: Mapping[str, str], reload: str | None = None
+        self,
+        *parameters: str,
+        environment: Mapping[str, str],
+        bundle: str = "",
+        reload: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Load SSM parameters with trusted_clients.py, which reloads the server after a change.
 
         Args:
             parameters: Their names.
             environment: That of the process, which selects the AWS account.
+            bundle: The PEMs that the parameter `-` contains.
             reload: Another command than the server's.
         """
-        return _load(self.name, self.folder, *parameters, "--reload", reload or self.reload,
-                     environment=environment)  # fmt: skip
+        arguments = [*parameters, "--reload", reload or self.reload]
+        return _load(self.name, self.folder, *arguments, environment=environment, bundle=bundle)
 
     def run_reload(self) -> None:
         """Make the server load its files again."""

@@ -3,6 +3,8 @@
 import http.client
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,3 +106,19 @@ def issue_clients(folder: Path) -> Clients:
         (folder / f"{name}.pem").write_text(pems[name])
         (folder / f"{name}.key").write_text(private_key)
     return Clients(folder, pems, authority, (certificate, key))
+
+
+def eventually(see: Callable[[], object], expected: object) -> None:
+    """Wait for what a server does after a reload, which it does not wait for itself."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            seen = see()
+        except (AssertionError, ValueError):  # half of the server's workers have reloaded
+            if time.monotonic() > deadline:
+                raise
+        else:
+            if seen == expected or time.monotonic() > deadline:
+                break
+        time.sleep(0.05)
+    assert seen == expected

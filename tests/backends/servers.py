@@ -17,12 +17,16 @@ def serve(
     bundle: str,
     server_certificate: tuple[Path, Path],
     edits: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Run a server, or skip the test."""
     with ExitStack() as stack:
         with missing_programs_skip():
-            running = servers.serve(name, bundle, server_certificate, edits=edits)
-            server = stack.enter_context(running)
+            server = stack.enter_context(
+                servers.serve(
+                    name, bundle, server_certificate, edits=edits, environment=environment
+                )
+            )
         yield server
 
 

@@ -3,15 +3,13 @@
 What each server does with a client is read from the table of docs/how-to/trust.md.
 """
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from demo.servers import COMMANDS, Server
 from local_aws import LocalAws
-from tests.backends.clients import ACCEPTED, CLIENTS, Clients, documented, get
+from tests.backends.clients import ACCEPTED, CLIENTS, Clients, documented, eventually, get
 from tests.backends.servers import serve
 
 PARAMETER = "/orders/trusted-clients"
@@ -174,19 +172,3 @@ def files(folder: Path) -> dict[str, str]:
         for path in folder.iterdir()
         if path.name.startswith("trusted-clients") or path.name in ("reloads", "reloaded")
     }
-
-
-def eventually(see: Callable[[], object], expected: object) -> None:
-    """Wait for what a server does after a reload, which it does not wait for itself."""
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            seen = see()
-        except (AssertionError, ValueError):  # half of the server's workers have reloaded
-            if time.monotonic() > deadline:
-                raise
-        else:
-            if seen == expected or time.monotonic() > deadline:
-                break
-        time.sleep(0.05)
-    assert seen == expected
