@@ -57,9 +57,9 @@ def bars(picture: ET.Element, row: str) -> list[tuple[str, int, int]]:
             break
         if element.get("fill-opacity") == "1":
             x, width = float(element.attrib["x"]), float(element.attrib["width"])
-            days = (round((it - LEFT) * 100 / WIDTH) for it in (x, x + width))
-            found.append((element.attrib["fill"], *days))
-    return sorted(found, key=lambda it: it[1])  # type: ignore[return-value]
+            first, last = (round((it - LEFT) * 100 / WIDTH) for it in (x, x + width))
+            found.append((element.attrib["fill"], first, last))
+    return sorted(found, key=lambda it: it[1])
 
 
 def texts(picture: ET.Element) -> list[str]:
