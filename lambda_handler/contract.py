@@ -90,6 +90,8 @@ class Metric:
 
     NAMESPACE: Final = "ApiGatewayClientCertificate"
     DAYS_TO_EXPIRY: Final = "DaysToExpiry"
+    ROTATION_HELD: Final = "RotationHeld"
+    """1 while a backend's refusal holds back the switch to the next certificate, else 0."""
     STACK_NAME: Final = "StackName"
     LOGICAL_ID: Final = "LogicalId"
 

@@ -231,16 +231,18 @@ def create_custom_resource(
     resource_type: str,
     properties: Mapping[str, Any],
     removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.DESTROY,
+    service_token: str | None = None,
 ) -> cdk.CustomResource:
     """Create the custom resource of a certificate.
 
-    Properties that are None are left out.
+    Properties that are None are left out. Without `service_token`, it is the function that the
+    stack's certificates share.
     """
     resource = cdk.CustomResource(
         scope,
         "Resource",
         resource_type=resource_type,
-        service_token=get_or_create_service_token(stack),
+        service_token=service_token or get_or_create_service_token(stack),
         service_timeout=_service_timeout(),
         properties={name: value for name, value in properties.items() if value is not None},
         removal_policy=removal_policy,

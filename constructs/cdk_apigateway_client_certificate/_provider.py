@@ -1,7 +1,11 @@
-"""The Lambda function behind the custom resources: one a stack, however many certificates."""
+"""The Lambda functions behind the custom resources, however many certificates a stack has.
+
+One function for certificates and look-ups, and one for rotating certificates, which may do more.
+"""
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -19,12 +23,32 @@ from ._version import __version__
 from .lambda_handler import contract
 
 _ID: Final = f"{contract.RESOURCE_TYPE}Provider"
+_ROTATION_ID: Final = f"{contract.ROTATING_RESOURCE_TYPE}Provider"
 
 _OLDEST_PYTHON: Final = (3, 11)
 """The oldest version of Python that runs the handler: `requires-python` in pyproject.toml."""
 
 _SERVICE_TOKENS: Final[WeakKeyDictionary[cdk.Stack, str]] = WeakKeyDictionary()
 """Those of the stacks so far: to ask CDK for one again takes five calls from Python to Node."""
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What `ClientCertificateProvider.configure` sets for both functions of a stack."""
+
+    runtime: lambda_.Runtime | None = None
+    architecture: lambda_.Architecture | None = None
+    memory_size: int = 256
+    log_group: logs.ILogGroup | None = None
+    log_retention: logs.RetentionDays | None = None
+    vpc: ec2.IVpc | None = None
+    vpc_subnets: ec2.SubnetSelection | None = None
+    security_groups: Sequence[ec2.ISecurityGroup] | None = None
+    environment_encryption: kms.IKey | None = None
+
+
+_OPTIONS: Final[WeakKeyDictionary[cdk.Stack, _Options]] = WeakKeyDictionary()
+"""Those of the stacks that were configured. `PemExports` holds the stack, so no entry is lost."""
 
 
 class ClientCertificateProvider:
@@ -49,7 +73,8 @@ class ClientCertificateProvider:
 
         Call it once a stack, before the stack's first certificate. A nested stack has a function
         of its own, and so options of its own. The options have the names that they have in
-        `aws_lambda.Function`; docs/how-to/provider.md says what each changes in IAM.
+        `aws_lambda.Function`; docs/how-to/provider.md says what each changes in IAM. All but
+        `role` apply to the function of the stack's rotating certificates too.
 
         Args:
             scope: The stack, or a construct in it.
@@ -63,7 +88,8 @@ class ClientCertificateProvider:
                 `lambda.amazonaws.com`. A policy with the function's permissions is attached to
                 it, unless it is immutable: then grant them yourself.
             vpc: Where the function is to run. It must be able to reach API Gateway's control
-                plane and Amazon S3 from there.
+                plane and Amazon S3 from there; for rotating certificates Systems Manager and
+                EventBridge too.
             vpc_subnets: All private subnets by default.
             security_groups: One that allows all outbound traffic by default.
             environment_encryption: Encrypts environment variables. The function has none, so it
@@ -79,7 +105,7 @@ class ClientCertificateProvider:
                 `vpc_subnets` is given without `vpc`.
         """
         stack = cdk.Stack.of(scope)
-        if stack.node.try_find_child(_ID) is not None:
+        if any(stack.node.try_find_child(id) is not None for id in (_ID, _ROTATION_ID)):
             raise ValueError(
                 f"{stack.node.path}: the function of this stack exists already, from an earlier "
                 "call or because of a certificate: call ClientCertificateProvider.configure once, "
@@ -93,46 +119,26 @@ class ClientCertificateProvider:
             )
         if runtime is not None:
             _check_runtime(stack, runtime)
-        provider = Construct(stack, _ID)
-        provider.node.add_validation(PemExports(stack))
-        log_group = log_group or logs.LogGroup(
-            provider,
-            "LogGroup",
-            retention=log_retention or logs.RetentionDays.THREE_MONTHS,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
-        # Whatever its role, the function depends on its policies, and they on the log group. So a
-        # destroy deletes certificates, function, policies and log group in this order, and the
-        # function keeps its permissions to the end.
-        policy = _policy(stack, log_group)
-        function = lambda_.Function(
-            provider,
-            "Function",
-            description=f"cdk-apigateway-client-certificate {__version__}: issues, updates and "
-            "deletes API Gateway client certificates",
-            runtime=runtime or lambda_.Runtime.PYTHON_3_13,
-            architecture=architecture or lambda_.Architecture.X86_64,
+        _OPTIONS[stack] = _Options(
+            runtime=runtime,
+            architecture=architecture,
             memory_size=memory_size,
-            timeout=cdk.Duration.seconds(contract.FUNCTION_TIMEOUT_SECONDS),
-            handler=contract.HANDLER,
-            code=handler_code(),
-            role=role or _create_role(provider, policy),
             log_group=log_group,
+            log_retention=log_retention,
             vpc=vpc,
             vpc_subnets=vpc_subnets,
             security_groups=security_groups,
             environment_encryption=environment_encryption,
         )
-        if role is not None:
-            _attach_policy(provider, "ClientCertificates", function, policy)
-        # Not `if vpc`: a property injector may have set one.
-        if function.is_bound_to_vpc:
-            policy = _network_interface_policy(stack, shared=role is not None)
-            _attach_policy(provider, "NetworkInterfaces", function, policy)
-        if vpc is not None:
-            # Its endpoints and routes have to be there as long as the function answers.
-            function.node.add_dependency(vpc, *(security_groups or []))
-        return function
+        return _create_function(
+            stack,
+            _ID,
+            role,
+            _statements(stack),
+            purpose="issues, updates and deletes API Gateway client certificates",
+            role_description="Lets the function manage this Region's API Gateway client "
+            "certificates",
+        )
 
 
 def get_or_create_service_token(stack: cdk.Stack) -> str:
@@ -153,6 +159,83 @@ def get_or_create_function(stack: cdk.Stack) -> lambda_.IFunction:
     return function
 
 
+def get_or_create_rotation_function(stack: cdk.Stack) -> lambda_.Function:
+    """Return the function of a stack's rotating certificates, and create it if there is none.
+
+    Its role may do what is the same for all of them. `_rotation` adds the rest.
+    """
+    provider = stack.node.try_find_child(_ROTATION_ID)
+    if provider is not None:
+        function = provider.node.find_child("Function")
+        assert isinstance(function, lambda_.Function)
+        return function
+    bus = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:event-bus/default"
+    return _create_function(
+        stack,
+        _ROTATION_ID,
+        None,
+        [
+            *_statements(stack),
+            iam.PolicyStatement(actions=["events:PutEvents"], resources=[bus]),
+        ],
+        purpose="rotates API Gateway client certificates",
+        role_description="Lets the function rotate API Gateway client certificates",
+    )
+
+
+def _create_function(
+    stack: cdk.Stack,
+    id: str,
+    role: iam.IRole | None,
+    statements: Sequence[iam.PolicyStatement],
+    *,
+    purpose: str,
+    role_description: str,
+) -> lambda_.Function:
+    """Create a function with its log group and, unless one is given, its role."""
+    options = _OPTIONS.get(stack, _Options())
+    provider = Construct(stack, id)
+    if len([it for it in (_ID, _ROTATION_ID) if stack.node.try_find_child(it)]) == 1:
+        provider.node.add_validation(PemExports(stack))
+    log_group = options.log_group or logs.LogGroup(
+        provider,
+        "LogGroup",
+        retention=options.log_retention or logs.RetentionDays.THREE_MONTHS,
+        removal_policy=cdk.RemovalPolicy.DESTROY,
+    )
+    # Whatever its role, the function depends on its policies, and they on the log group. So a
+    # destroy deletes certificates, function, policies and log group in this order, and the
+    # function keeps its permissions to the end.
+    policy = iam.PolicyDocument(statements=[*statements, _log_statement(log_group)])
+    function = lambda_.Function(
+        provider,
+        "Function",
+        description=f"cdk-apigateway-client-certificate {__version__}: {purpose}",
+        runtime=options.runtime or lambda_.Runtime.PYTHON_3_13,
+        architecture=options.architecture or lambda_.Architecture.X86_64,
+        memory_size=options.memory_size,
+        timeout=cdk.Duration.seconds(contract.FUNCTION_TIMEOUT_SECONDS),
+        handler=contract.HANDLER,
+        code=handler_code(),
+        role=role or _create_role(provider, role_description, policy),
+        log_group=log_group,
+        vpc=options.vpc,
+        vpc_subnets=options.vpc_subnets,
+        security_groups=options.security_groups,
+        environment_encryption=options.environment_encryption,
+    )
+    if role is not None:
+        _attach_policy(provider, "ClientCertificates", function, policy)
+    # Not `if vpc`: a property injector may have set one.
+    if function.is_bound_to_vpc:
+        policy = _network_interface_policy(stack, shared=role is not None)
+        _attach_policy(provider, "NetworkInterfaces", function, policy)
+    if options.vpc is not None:
+        # Its endpoints and routes have to be there as long as the function answers.
+        function.node.add_dependency(options.vpc, *(options.security_groups or []))
+    return function
+
+
 def _check_runtime(stack: cdk.Stack, runtime: lambda_.Runtime) -> None:
     version = re.fullmatch(r"python(\d+)\.(\d+)", runtime.name)
     if version is None or tuple(map(int, version.groups())) < _OLDEST_PYTHON:
@@ -163,12 +246,12 @@ def _check_runtime(stack: cdk.Stack, runtime: lambda_.Runtime) -> None:
         )
 
 
-def _create_role(provider: Construct, policy: iam.PolicyDocument) -> iam.Role:
+def _create_role(provider: Construct, description: str, policy: iam.PolicyDocument) -> iam.Role:
     return iam.Role(
         provider,
         "Role",
         assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-        description="Lets the function manage this Region's API Gateway client certificates",
+        description=description,
         inline_policies={"ClientCertificates": policy},
     )
 
@@ -190,8 +273,8 @@ def _attach_policy(
     function.node.add_dependency(policy)
 
 
-def _policy(stack: cdk.Stack, log_group: logs.ILogGroup) -> iam.PolicyDocument:
-    """Return what the function may do: API Gateway's actions are verbs, its resources paths.
+def _statements(stack: cdk.Stack) -> list[iam.PolicyStatement]:
+    """Return what both functions may do: API Gateway's actions are verbs, its resources paths.
 
     A `*` stands only for an identifier that is not known before the deploy. IAM has no narrower
     form: its `*` matches `/` too, but API Gateway has no paths below these.
@@ -208,19 +291,20 @@ def _policy(stack: cdk.Stack, log_group: logs.ILogGroup) -> iam.PolicyDocument:
             resources=[prefix + path for path in paths],
         )
 
-    return iam.PolicyDocument(
-        statements=[
-            allow("GET POST", "/clientcertificates"),
-            allow("DELETE GET PATCH", "/clientcertificates/*"),
-            allow("DELETE GET PUT", tags),
-            # To name the stages that prevent the deletion of a certificate.
-            allow("GET", "/apis", "/apis/*/stages", "/restapis", "/restapis/*/stages"),
-            # Not CreateLogGroup: a late log line must not recreate a deleted log group.
-            iam.PolicyStatement(
-                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                resources=[log_group.log_group_arn],
-            ),
-        ]
+    return [
+        allow("GET POST", "/clientcertificates"),
+        allow("DELETE GET PATCH", "/clientcertificates/*"),
+        allow("DELETE GET PUT", tags),
+        # To name the stages that prevent the deletion of a certificate.
+        allow("GET", "/apis", "/apis/*/stages", "/restapis", "/restapis/*/stages"),
+    ]
+
+
+def _log_statement(log_group: logs.ILogGroup) -> iam.PolicyStatement:
+    # Not CreateLogGroup: a late log line must not recreate a deleted log group.
+    return iam.PolicyStatement(
+        actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+        resources=[log_group.log_group_arn],
     )
 
 

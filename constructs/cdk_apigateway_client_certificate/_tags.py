@@ -26,14 +26,20 @@ class CertificateTags:
     """
 
     def __init__(
-        self, certificate: Construct, stack: cdk.Stack, tags: Mapping[str, str | None]
+        self,
+        certificate: Construct,
+        stack: cdk.Stack,
+        tags: Mapping[str, str | None],
+        resource_type: str = contract.RESOURCE_TYPE,
+        own_count: int = contract.OwnTag.COUNT,
     ) -> None:
         if wrong := _wrong_type(tags):
             raise TypeError(f"{certificate.node.path}: {wrong}")
         given = {key: value for key, value in tags.items() if value is not None}
-        if broken := violation(_known(given)):
+        if broken := violation(_known(given), own_count):
             raise ValueError(f"{certificate.node.path}: {broken}")
-        self.manager = cdk.TagManager(cdk.TagType.MAP, contract.RESOURCE_TYPE, given)
+        self.manager = cdk.TagManager(cdk.TagType.MAP, resource_type, given)
+        self._own_count = own_count
         self._certificate = certificate
         self._stack_tags = _get_or_create_stack_tags(stack)
         self._stack_tags.certificates.append(self)
@@ -68,7 +74,7 @@ class CertificateTags:
                     "are safe): if the deploy fails because of it, remove it from this resource "
                     f"with Tags.of(certificate).remove({key!r})",
                 )
-        broken = violation(known)
+        broken = violation(known, self._own_count)
         return [f"{self._certificate.node.path}: {broken}"] if broken else []
 
     def _keys_of_aspects(self) -> set[str]:

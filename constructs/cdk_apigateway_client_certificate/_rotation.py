@@ -1,0 +1,330 @@
+"""What the rotating certificates of a stack share: function, permissions, schedule, task events.
+
+aws_events and aws_scheduler are imported where they are used: most stacks have no rotation.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from ._provider import get_or_create_rotation_function
+from ._rendered import rendered
+from .lambda_handler.contract import Property, RotatingProperty, Task
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_events as events
+    from aws_cdk import aws_scheduler as scheduler
+
+_SCHEDULED_TIME: Final = "<aws.scheduler.scheduled-time>"
+"""EventBridge Scheduler replaces it. Source: its user guide, "Adding context attributes"."""
+
+_STATUSES: Final = (
+    "UPDATE_COMPLETE",
+    "UPDATE_FAILED",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_ROLLBACK_FAILED",
+)
+"""How the update of a stack ends, after which a stage may present another certificate."""
+
+MAX_INPUT_TEMPLATE: Final = 8192
+"""Characters of an input transformer's template. Source: EventBridge API, InputTransformer."""
+
+_FREE_TEXTS: Final = (Property.DESCRIPTION, RotatingProperty.REASON)
+"""The properties that may have a "<"."""
+
+_CERTIFICATES_PER_POLICY: Final = 10
+"""A managed policy has at most 6,144 characters, and a certificate takes about 250 of them."""
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """The resources of one certificate."""
+
+    stages: Sequence[str]
+    """Paths as IAM writes them, as are those of the methods."""
+    methods: Sequence[str]
+    parameter_arn: str
+
+
+class Rotation:
+    """The function and the schedule of a stack's rotating certificates."""
+
+    def __init__(self, stack: cdk.Stack) -> None:
+        self._stack = stack
+        self._function = get_or_create_rotation_function(stack)
+        provider = self._function.node.scope
+        assert isinstance(provider, Construct)
+        self._scope = Construct(provider, "Rotation")
+        self._policies: list[iam.ManagedPolicy] = []
+        self._resources: list[Mapping[str, Any]] = []
+        self._owners: dict[str, str] = {}
+        self._schedule = self._create_schedule()
+
+    @property
+    def service_token(self) -> str:
+        return self._function.function_arn
+
+    def add(
+        self,
+        resource: cdk.CustomResource,
+        properties: Mapping[str, Any],
+        permissions: Permissions,
+        stacks: Sequence[cdk.Stack],
+    ) -> "events.CfnRule":
+        """Have a certificate rotated: permissions before it, schedule and rule after it.
+
+        Args:
+            resource: The custom resource.
+            properties: What it has.
+            permissions: What the function needs for it.
+            stacks: Those of the stages.
+
+        Returns:
+            The rule that invokes the function when an update of these stacks has ended.
+
+        Raises:
+            ValueError: Another certificate of the stack has one of the stages or the parameter.
+        """
+        for it in (*permissions.stages, permissions.parameter_arn):
+            if it in self._owners:
+                raise ValueError(
+                    f"{resource.node.path}: {self._owners[it]!r} has the same stage or "
+                    "trust parameter, and each belongs to one rotating certificate: use another"
+                )
+            self._owners[it] = resource.node.path
+        resource.node.add_dependency(self._allow(permissions))
+        element = resource.node.default_child
+        assert isinstance(element, cdk.CfnElement)
+        # The run needs no StageSettings, and the schedule would change with each stage.
+        described = {
+            Task.STACK_ID: self._stack.stack_id,
+            Task.LOGICAL_ID: element.logical_id,
+            **{
+                name: value
+                for name, value in properties.items()
+                if value is not None and name != RotatingProperty.STAGE_SETTINGS
+            },
+        }
+        self._resources.append(described)
+        self._schedule.node.add_dependency(resource)
+        certificate = resource.node.scope
+        assert isinstance(certificate, Construct)
+        rule = self._create_rule(certificate, described, stacks)
+        rule.node.add_dependency(resource)
+        return rule
+
+    def _allow(self, permissions: Permissions) -> iam.ManagedPolicy:
+        """Return the policy to which the permissions of one more certificate were added."""
+        if len(self._resources) % _CERTIFICATES_PER_POLICY == 0:
+            self._policies.append(self._create_policy(len(self._policies)))
+        policy = self._policies[-1]
+        prefix = f"arn:{self._stack.partition}:apigateway:{self._stack.region}::"
+        policy.add_statements(
+            iam.PolicyStatement(
+                actions=["apigateway:GET", "apigateway:PATCH"],
+                resources=[prefix + path for path in permissions.stages],
+            ),
+            iam.PolicyStatement(
+                actions=[
+                    "ssm:AddTagsToResource",
+                    "ssm:DeleteParameter",
+                    "ssm:GetParameter",
+                    "ssm:ListTagsForResource",
+                    "ssm:PutParameter",
+                ],
+                resources=[permissions.parameter_arn],
+            ),
+        )
+        if permissions.methods:
+            policy.add_statements(
+                iam.PolicyStatement(
+                    actions=["apigateway:POST"],  # TestInvokeMethod
+                    resources=[prefix + path for path in permissions.methods],
+                )
+            )
+        return policy
+
+    def _create_policy(self, index: int) -> iam.ManagedPolicy:
+        """Create a policy whose logical ID follows from its statements, as a Deployment's does.
+
+        CloudFormation changes a policy before the custom resources that depend on it, but deletes
+        one after them. So the function keeps its permissions for a stage or a certificate that a
+        deploy removes until it has detached and deleted it.
+        """
+        assert self._function.role is not None
+        document = iam.PolicyDocument(minimize=True)
+        policy = iam.ManagedPolicy(
+            self._scope,
+            f"Policy{index}",
+            description="Stages, methods and parameters of rotating client certificates",
+            document=document,
+            roles=[self._function.role],
+        )
+        resource = policy.node.default_child
+        assert isinstance(resource, cdk.CfnElement)
+        name = self._stack.get_logical_id(resource)
+        resource.override_logical_id(
+            cdk.Lazy.uncached_string(_ContentId(self._stack, name, document))
+        )
+        return policy
+
+    def _create_schedule(self) -> "scheduler.CfnSchedule":
+        from aws_cdk import aws_scheduler as scheduler
+
+        invoke = iam.PolicyStatement(
+            actions=["lambda:InvokeFunction"], resources=[self._function.function_arn]
+        )
+        role = iam.Role(
+            self._scope,
+            "ScheduleRole",
+            # Not for the schedules of other accounts: EventBridge Scheduler user guide, "Confused
+            # deputy prevention".
+            assumed_by=iam.ServicePrincipal(
+                "scheduler.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": self._stack.account}},
+            ),
+            description="Lets the schedule invoke the function that rotates client certificates",
+            inline_policies={"Invoke": iam.PolicyDocument(statements=[invoke])},
+        )
+        task = {
+            Task.TASK: Task.ROTATE,
+            Task.TIME: _SCHEDULED_TIME,
+            Task.RESOURCES: cdk.Lazy.any(_Resources(self)),
+        }
+        return scheduler.CfnSchedule(
+            self._scope,
+            "Schedule",
+            description="Has the rotating client certificates brought up to date",
+            schedule_expression="rate(1 hour)",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=self._function.function_arn,
+                role_arn=role.role_arn,
+                input=self._stack.to_json_string(task),
+                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                    maximum_event_age_in_seconds=3600, maximum_retry_attempts=2
+                ),
+            ),
+        )
+
+    def _create_rule(
+        self, scope: Construct, described: Mapping[str, Any], stacks: Sequence[cdk.Stack]
+    ) -> "events.CfnRule":
+        from aws_cdk import aws_events as events
+        from aws_cdk import aws_lambda as lambda_
+
+        resource = self._stack.to_json_string(described)
+        if any(_may_have_bracket(described.get(name)) for name in _FREE_TEXTS):
+            # EventBridge would read it as the beginning of a placeholder.
+            resource = cdk.Fn.join("\\u003c", cdk.Fn.split("<", resource))
+        # EventBridge inserts the time with quotes.
+        task = f'"{Task.TASK}":"{Task.ROTATE}","{Task.TIME}":<time>'
+        template = f'{{{task},"{Task.RESOURCES}":[{resource}]}}'
+        rule = events.CfnRule(
+            scope,
+            "StackUpdated",
+            description="Has a rotating client certificate looked at after a stack's update",
+            event_pattern={
+                "source": ["aws.cloudformation"],
+                "detail-type": ["CloudFormation Stack Status Change"],
+                "detail": {
+                    "stack-id": [stack.stack_id for stack in stacks],
+                    "status-details": {"status": list(_STATUSES)},
+                },
+            },
+            targets=[
+                events.CfnRule.TargetProperty(
+                    arn=self._function.function_arn,
+                    id="Function",
+                    input_transformer=events.CfnRule.InputTransformerProperty(
+                        input_template=template, input_paths_map={"time": "$.time"}
+                    ),
+                    retry_policy=events.CfnRule.RetryPolicyProperty(
+                        maximum_event_age_in_seconds=3600, maximum_retry_attempts=2
+                    ),
+                )
+            ],
+        )
+        lambda_.CfnPermission(
+            scope,
+            "MayInvoke",
+            action="lambda:InvokeFunction",
+            function_name=self._function.function_arn,
+            principal="events.amazonaws.com",
+            source_arn=rule.attr_arn,
+        )
+        return rule
+
+    def list_resources(self) -> list[Mapping[str, Any]]:
+        return self._resources
+
+
+_ROTATIONS: Final[WeakKeyDictionary[cdk.Stack, Rotation]] = WeakKeyDictionary()
+"""Of each stack. An entry lasts, since `_Resources` holds the rotation and so the stack."""
+
+
+def get_or_create_rotation(stack: cdk.Stack) -> Rotation:
+    if stack not in _ROTATIONS:
+        _ROTATIONS[stack] = Rotation(stack)
+    return _ROTATIONS[stack]
+
+
+def input_template_violation(rule: cdk.CfnElement) -> str | None:
+    """Return what is wrong with the input template of a rule, as far as its length is known."""
+    [target] = rendered(rule)["Properties"]["Targets"]
+    length = _known_length(target["InputTransformer"]["InputTemplate"])
+    if length <= MAX_INPUT_TEMPLATE:
+        return None
+    return (
+        f"description, tags, stages and checks have {length} characters as JSON, and EventBridge "
+        f"takes {MAX_INPUT_TEMPLATE} as the input of a rule: use fewer or shorter ones"
+    )
+
+
+def _known_length(value: Any) -> int:
+    """Return how many characters a part of a template has at least, once it is resolved."""
+    match value:
+        case str(text):
+            return len(text)
+        case {"Fn::Join": [str(delimiter), [*parts]]}:
+            return sum(map(_known_length, parts)) + len(delimiter) * (len(parts) - 1)
+        case {"Fn::Join": [_, {"Fn::Split": [_, text]}]}:
+            return _known_length(text)
+    return 0
+
+
+def _may_have_bracket(value: Any) -> bool:
+    return value is not None and (cdk.Token.is_unresolved(value) or "<" in value)
+
+
+@jsii.implements(cdk.IStableAnyProducer)
+class _Resources:
+    def __init__(self, rotation: Rotation) -> None:
+        self._rotation = rotation
+
+    def produce(self) -> Any:
+        return self._rotation.list_resources()
+
+
+@jsii.implements(cdk.IStringProducer)
+class _ContentId:
+    def __init__(self, stack: cdk.Stack, name: str, document: iam.PolicyDocument) -> None:
+        self._stack = stack
+        self._name = name
+        self._document = document
+
+    def produce(self, _context: cdk.IResolveContext) -> str:
+        return self._name + digest(self._stack.resolve(self._document))[:8].upper()
+
+
+def digest(value: Any) -> str:
+    """Return a hash of a part of a template, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

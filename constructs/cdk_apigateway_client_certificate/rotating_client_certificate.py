@@ -1,0 +1,411 @@
+"""The construct that keeps stages supplied with a client certificate that backends trust."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct, Dependable, IConstruct, IValidation
+
+from . import _parameter_name
+from ._base import ClientCertificateBase, check_id, create_custom_resource
+from ._rendered import forget_rendered, rendered
+from ._rotation import Permissions, digest, get_or_create_rotation, input_template_violation
+from ._stages import PresentingStage, StageResource, stage_resource
+from ._tags import CertificateTags
+from .lambda_handler import contract
+from .lambda_handler.contract import Metric, OwnTag, Property, RotatingProperty
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+_VALIDITY: Final = cdk.Duration.days(365)
+_DAY: Final = cdk.Duration.days(1)
+_ROTATE_BEFORE_EXPIRY: Final = cdk.Duration.days(60)
+_OVERLAP: Final = cdk.Duration.days(14)
+_VERBS: Final = ("GET", "HEAD")
+_INTEGRATIONS: Final = ("HTTP", "HTTP_PROXY")
+
+
+@jsii.implements(cdk.ITaggableV2)
+class RotatingClientCertificate(ClientCertificateBase):
+    """A client certificate that is replaced before it expires, without a refused call.
+
+    A function runs every hour, at each deploy that concerns it and after each update of a stage's
+    stack. It issues the next certificate, publishes its PEM beside the current one, waits for
+    `overlap`, asks the backend whether it accepts the next one, switches the stages, waits again,
+    and deletes the old one.
+
+        certificate = RotatingClientCertificate(
+            self,
+            "BackendAuth",
+            stages=[api.deployment_stage],
+            trust_parameter_name="/orders/trusted-clients",
+            backend_checks=[health],
+        )
+        certificate.trust_parameter.grant_read(backend_role)
+
+    The stages' client certificate and the parameter belong to the function: no template may name
+    them. `client_certificate_id`, `pem_encoded_certificate` and the other attributes are those of
+    the certificate at the last deploy that changed this resource. They go stale at the next
+    rotation, so a backend has to read the parameter instead.
+
+    The property that has this resource updated after its stages is a hash of their templates. A
+    stage that changes because of a CloudFormation parameter's value alone is looked at when the
+    update of its stack has ended.
+
+    Args:
+        scope: The parent construct.
+        id: The construct ID. Another ID starts over with another certificate.
+        stages: L1 or L2 stages of REST APIs and WebSocket APIs, in this stack or another one of
+            the app with the same account and Region. Their templates name no client certificate.
+        trust_parameter_name: The name of the SSM parameter that holds the PEMs to trust. It must
+            not exist before, and cannot be changed later.
+        description: Free text for all certificates, changed in place.
+        tags: At most 42 tags for all certificates, changed in place.
+        rotate_before_expiry: How long before it expires a certificate is replaced: 60 days by
+            default, and between 2 * overlap + 1 day and 365 days - 2 * overlap - 1 day.
+        overlap: How long both certificates are trusted before the switch, and after it. 14 days
+            by default.
+        backend_checks: Methods that the function calls with the next certificate before the switch
+            (GET or HEAD, HTTP or HTTP_PROXY integration, no path parameters). Their REST APIs have
+            a stage in `stages`.
+        rotation_reason: A text for which no certificate was issued yet rotates at once.
+        adopt_client_certificate_id: The ID of an existing certificate to begin with. It is never
+            deleted.
+        removal_policy: What happens to certificates, stages and parameter when this is removed
+            from the stack. RETAIN leaves all as it is.
+
+    Raises:
+        TypeError: `tags` does not map strings to strings.
+        ValueError: An argument breaks one of these rules; the message has its value. More is
+            checked when the app is synthesized, after all aspects and escape hatches.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        stages: Sequence[PresentingStage],
+        trust_parameter_name: str,
+        description: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+        rotate_before_expiry: cdk.Duration = _ROTATE_BEFORE_EXPIRY,
+        overlap: cdk.Duration = _OVERLAP,
+        backend_checks: Sequence[apigateway.Method] = (),
+        rotation_reason: str | None = None,
+        adopt_client_certificate_id: str | None = None,
+        removal_policy: cdk.RemovalPolicy = cdk.RemovalPolicy.DESTROY,
+    ) -> None:
+        super().__init__(scope, id)
+        stack = cdk.Stack.of(self)
+        if adopt_client_certificate_id is not None:
+            check_id(self, adopt_client_certificate_id)
+        self._existing_id = adopt_client_certificate_id
+        self._check_times(rotate_before_expiry, overlap)
+        if problem := _parameter_name.violation(trust_parameter_name):
+            raise self._error(problem)
+        self._stages = self._stage_resources(stages)
+        self._checks = list(backend_checks)
+        for method in self._checks:
+            self._check_method(method)
+        self._warn_of_unproven_stages()
+        self.trust_parameter = self._import_parameter(trust_parameter_name)
+        self._tags = CertificateTags(
+            self,
+            stack,
+            {} if tags is None else tags,
+            contract.ROTATING_RESOURCE_TYPE,
+            OwnTag.ROTATING_COUNT,
+        )
+        stage_paths = [_stage_path(stage) for stage in self._stages]
+        method_paths = [_method_path(method) for method in self._checks]
+        properties = {
+            Property.DESCRIPTION: description,
+            Property.TAGS: self._tags.property,
+            Property.ADOPT: adopt_client_certificate_id,
+            RotatingProperty.STAGES: stage_paths,
+            RotatingProperty.TRUST_PARAMETER: trust_parameter_name,
+            RotatingProperty.ROTATE_BEFORE_EXPIRY: rotate_before_expiry.to_seconds(),
+            RotatingProperty.OVERLAP: overlap.to_seconds(),
+            RotatingProperty.CHECKS: method_paths or None,
+            RotatingProperty.REASON: rotation_reason,
+            RotatingProperty.STAGE_SETTINGS: cdk.Lazy.uncached_string(_StageSettings(self._stages)),
+        }
+        rotation = get_or_create_rotation(stack)
+        self._resource = create_custom_resource(
+            self,
+            stack,
+            contract.ROTATING_RESOURCE_TYPE,
+            properties,
+            removal_policy,
+            rotation.service_token,
+        )
+        self._resource.node.add_dependency(*self._stages)
+        Dependable.implement(self.trust_parameter, _CreatedWith(self._resource))
+        self._rule = rotation.add(
+            self._resource,
+            properties,
+            Permissions(stage_paths, method_paths, self.trust_parameter.parameter_arn),
+            list({it.node.addr: it for it in map(cdk.Stack.of, self._stages)}.values()),
+        )
+        self.node.add_validation(_Validation(self))
+
+    @property
+    def cdk_tag_manager(self) -> cdk.TagManager:
+        """The tag manager that `Tags.of(…)` uses."""
+        return self._tags.manager
+
+    def attach_to(self, stage: PresentingStage) -> None:
+        """Raise an error: list the stage in `stages` instead."""
+        raise self._error(
+            f"a template that names the certificate of stage {stage.node.path!r} would undo its "
+            "rotation: list the stage in stages"
+        )
+
+    def publish_to_parameter(self, name: str) -> NoReturn:
+        """Raise an error: use `trust_parameter` instead."""
+        raise self._error(
+            f"parameter {name!r} would have the PEM of one certificate only: use trust_parameter, "
+            "which is rotated"
+        )
+
+    def grant_read(self, grantee: iam.IGrantable) -> NoReturn:
+        """Raise an error: use `trust_parameter.grant_read` instead."""
+        raise self._error(
+            f"a permission of {grantee.grant_principal} for one certificate would end at its "
+            "rotation: use trust_parameter.grant_read"
+        )
+
+    def alarm_on_rotation_held(self, id: str, **options: Any) -> "cloudwatch.Alarm":
+        """Create an alarm that fires while the backend refuses the next certificate.
+
+        It fires when `RotationHeld` was 1 in three hours in a row: a switch takes two accepted
+        checks, an hour apart, and a backend may reload its trust in between. It ignores missing
+        data: `alarm_on_check_failure` is for that.
+
+        Args:
+            id: The alarm's construct ID in the certificate's scope.
+            options: Further arguments of `aws_cloudwatch.Alarm`, such as `alarm_name`.
+
+        Returns:
+            The alarm. It notifies nobody before you add an action to it.
+        """
+        from aws_cdk import aws_cloudwatch as cloudwatch
+
+        element = self._resource.node.default_child
+        assert isinstance(element, cdk.CfnElement)
+        metric = cloudwatch.Metric(
+            namespace=Metric.NAMESPACE,
+            metric_name=Metric.ROTATION_HELD,
+            dimensions_map={
+                Metric.STACK_NAME: cdk.Aws.STACK_NAME,
+                Metric.LOGICAL_ID: element.logical_id,
+            },
+            statistic=cloudwatch.Stats.MINIMUM,
+            period=cdk.Duration.hours(1),
+        )
+        defaults = {
+            "alarm_description": f"The backend of client certificate {self.node.path} refuses the "
+            "next certificate, so the stages keep the current one: have it trust all PEMs of the "
+            "parameter and reload",
+            "treat_missing_data": cloudwatch.TreatMissingData.IGNORE,
+        }
+        return metric.create_alarm(
+            self,
+            id,
+            comparison_operator=(cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD),
+            threshold=1,
+            evaluation_periods=3,
+            **{**defaults, **options},
+        )
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the templates, with all overrides."""
+        found = [
+            *filter(None, map(_stage_problem, self._stages)),
+            *filter(None, map(_method_problem, self._checks)),
+            *filter(None, [input_template_violation(self._rule)]),
+        ]
+        return [f"{self.node.path}: {problem}" for problem in found]
+
+    def _error(self, problem: str) -> ValueError:
+        return ValueError(f"{self.node.path}: {problem}")
+
+    def _check_times(self, rotate_before_expiry: cdk.Duration, overlap: cdk.Duration) -> None:
+        least = 2 * overlap.to_seconds() + _DAY.to_seconds()
+        most = _VALIDITY.to_seconds() - least
+        if least <= rotate_before_expiry.to_seconds() <= most:
+            return
+        value, overlapping = _days(rotate_before_expiry.to_seconds()), _days(overlap.to_seconds())
+        if least > most:
+            raise self._error(
+                f"overlap is {overlapping}, which leaves no time between two rotations of a "
+                f"certificate that is valid for 365 days: use at most "
+                f"{_days((_VALIDITY.to_seconds() - 2 * _DAY.to_seconds()) / 4)}"
+            )
+        raise self._error(
+            f"rotate_before_expiry is {value}, and overlap {overlapping}: it must be at least "
+            f"2 * overlap + 1 day = {_days(least)}, and at most 365 days - 2 * overlap - 1 day = "
+            f"{_days(most)}"
+        )
+
+    def _stage_resources(self, stages: Sequence[PresentingStage]) -> list[StageResource]:
+        if not stages:
+            raise self._error("stages is empty: list at least one stage that is to present it")
+        found: dict[str, StageResource] = {}
+        for stage in stages:
+            try:
+                resource = stage_resource(stage)
+            except ValueError as error:
+                raise self._error(str(error)) from None
+            if resource.node.addr in found:
+                raise self._error(f"stage {stage.node.path!r} is listed twice: remove one")
+            self._check_environment(resource)
+            found[resource.node.addr] = resource
+        return list(found.values())
+
+    def _check_environment(self, stage: StageResource) -> None:
+        here, there = cdk.Stack.of(self), cdk.Stack.of(stage)
+        if (here.account, here.region) != (there.account, there.region):
+            raise self._error(
+                f"stage {stage.node.path!r} is in {there.environment}, and this certificate in "
+                f"{here.environment}: create a RotatingClientCertificate in each account and Region"
+            )
+
+    def _check_method(self, method: apigateway.Method) -> None:
+        if not isinstance(method, apigateway.Method):
+            raise self._error(
+                f"backend check {method!r} is not a method of a REST API: use what add_method "
+                "returns"
+            )
+        check = f"backend check {method.node.path!r}"
+        if "{" in method.resource.path and not cdk.Token.is_unresolved(method.resource.path):
+            raise self._error(
+                f"{check} has the path {method.resource.path!r}, and nothing tells the values of "
+                "its parameters: use a method without path parameters"
+            )
+        if method.api.rest_api_id not in self._rest_api_ids():
+            raise self._error(
+                f"{check} is of REST API {method.api.node.path!r}, which has no stage in stages: "
+                "list its stage, or use a method of an API whose stage is listed"
+            )
+
+    def _rest_api_ids(self) -> list[str]:
+        return [it.rest_api_id for it in self._stages if isinstance(it, apigateway.CfnStage)]
+
+    def _warn_of_unproven_stages(self) -> None:
+        checked = {method.api.rest_api_id for method in self._checks}
+        unproven = [
+            stage.node.path
+            for stage in self._stages
+            if not isinstance(stage, apigateway.CfnStage) or stage.rest_api_id not in checked
+        ]
+        if unproven:
+            cdk.Annotations.of(self).add_warning_v2(
+                "cdk-apigateway-client-certificate:noBackendCheck",
+                "nothing proves that the backends of these stages trust the next certificate "
+                f"before they present it: {', '.join(unproven)}; pass a GET or HEAD method of "
+                "their REST APIs in backend_checks",
+            )
+
+    def _import_parameter(self, name: str) -> ssm.IStringParameter:
+        """Return the parameter by its name alone.
+
+        Its ARN does not refer to the custom resource: a backend that may read the parameter can
+        then be part of what the API, and so the custom resource, depends on. What needs it to
+        exist says so with `node.add_dependency(certificate.trust_parameter)`.
+        """
+        return ssm.StringParameter.from_string_parameter_attributes(
+            self,
+            "TrustParameter",
+            parameter_name=name,
+            simple_name=not name.startswith("/"),
+            # Else a CloudFormation parameter, which is read before the parameter exists.
+            force_dynamic_reference=True,
+        )
+
+
+def _days(seconds: float) -> str:
+    return f"{seconds / _DAY.to_seconds():g} days"
+
+
+def _stage_path(stage: StageResource) -> str:
+    """Return `/restapis/{id}/stages/{name}`, or `/apis/…` for a WebSocket API."""
+    if isinstance(stage, apigateway.CfnStage):
+        return f"/restapis/{stage.rest_api_id}/stages/{stage.ref}"
+    return f"/apis/{stage.api_id}/stages/{stage.ref}"
+
+
+def _method_path(method: apigateway.Method) -> str:
+    resource = f"/restapis/{method.api.rest_api_id}/resources/{method.resource.resource_id}"
+    return f"{resource}/methods/{method.http_method}"
+
+
+def _stage_problem(stage: StageResource) -> str | None:
+    present = rendered(stage).get("Properties", {}).get("ClientCertificateId")
+    if present is None:
+        return None
+    return (
+        f"the template of stage {stage.node.path!r} names client certificate {present!r}, so a "
+        "deploy could undo a rotation: remove it (to go on with that certificate, pass its ID as "
+        "adopt_client_certificate_id)"
+    )
+
+
+def _method_problem(method: apigateway.Method) -> str | None:
+    resource = method.node.default_child
+    assert isinstance(resource, cdk.CfnElement)
+    properties = rendered(resource).get("Properties", {})
+    verb = properties.get("HttpMethod")
+    integration = properties.get("Integration", {}).get("Type")
+    if verb not in _VERBS:
+        return (
+            f"backend check {method.node.path!r} is a {verb} method, which may change something: "
+            f"use {' or '.join(_VERBS)}"
+        )
+    if integration not in _INTEGRATIONS:
+        return (
+            f"backend check {method.node.path!r} has integration type {integration}, which "
+            f"presents no client certificate: use {' or '.join(_INTEGRATIONS)}"
+        )
+    return None
+
+
+@jsii.implements(cdk.IStringProducer)
+class _StageSettings:
+    """A hash of the stages as they are in the templates."""
+
+    def __init__(self, stages: Iterable[StageResource]) -> None:
+        self._stages = stages
+
+    def produce(self, context: cdk.IResolveContext) -> str:
+        if context.preparing:  # each synthesis begins so, before anything is rendered
+            forget_rendered()
+            return ""
+        return digest([rendered(stage) for stage in self._stages])
+
+
+class _CreatedWith(Dependable):
+    """Has what depends on the trust parameter wait for the custom resource, which creates it."""
+
+    def __init__(self, resource: cdk.CustomResource) -> None:
+        super().__init__()
+        self._resource = resource
+
+    @property
+    def dependency_roots(self) -> list[IConstruct]:
+        return [self._resource]
+
+
+@jsii.implements(IValidation)
+class _Validation:
+    def __init__(self, certificate: RotatingClientCertificate) -> None:
+        self._certificate = certificate
+
+    def validate(self) -> list[str]:
+        return self._certificate.problems()
