@@ -1,6 +1,6 @@
 """What the rotating certificates of a stack share: function, permissions, schedule, task events.
 
-aws_events and aws_scheduler are imported where they are used: most stacks have no rotation.
+aws_events is imported where it is used: most stacks have no rotation.
 """
 
 import hashlib
@@ -17,14 +17,13 @@ from constructs import Construct
 
 from ._provider import get_or_create_rotation_function
 from ._rendered import rendered
+from ._schedule import SCHEDULED_TIME, create_schedule
 from .lambda_handler.contract import Property, RotatingProperty, Task
 
 if TYPE_CHECKING:
     from aws_cdk import aws_events as events
-    from aws_cdk import aws_scheduler as scheduler
 
-_SCHEDULED_TIME: Final = "<aws.scheduler.scheduled-time>"
-"""EventBridge Scheduler replaces it. Source: its user guide, "Adding context attributes"."""
+RUN_INTERVAL: Final = cdk.Duration.hours(1)
 
 _STATUSES: Final = (
     "UPDATE_COMPLETE",
@@ -66,7 +65,19 @@ class Rotation:
         self._policies: list[iam.ManagedPolicy] = []
         self._resources: list[Mapping[str, Any]] = []
         self._owners: dict[str, str] = {}
-        self._schedule = self._create_schedule()
+        task = {
+            Task.TASK: Task.ROTATE,
+            Task.TIME: SCHEDULED_TIME,
+            Task.RESOURCES: cdk.Lazy.any(_Resources(self)),
+        }
+        self._schedule = create_schedule(
+            self._scope,
+            self._function,
+            RUN_INTERVAL,
+            task,
+            description="Has the rotating client certificates brought up to date",
+            role_description="Lets the schedule invoke the function that rotates certificates",
+        )
 
     @property
     def service_token(self) -> str:
@@ -175,45 +186,6 @@ class Rotation:
             cdk.Lazy.uncached_string(_ContentId(self._stack, name, document))
         )
         return policy
-
-    def _create_schedule(self) -> "scheduler.CfnSchedule":
-        from aws_cdk import aws_scheduler as scheduler
-
-        invoke = iam.PolicyStatement(
-            actions=["lambda:InvokeFunction"], resources=[self._function.function_arn]
-        )
-        role = iam.Role(
-            self._scope,
-            "ScheduleRole",
-            # Not for the schedules of other accounts: EventBridge Scheduler user guide, "Confused
-            # deputy prevention".
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": self._stack.account}},
-            ),
-            description="Lets the schedule invoke the function that rotates client certificates",
-            inline_policies={"Invoke": iam.PolicyDocument(statements=[invoke])},
-        )
-        task = {
-            Task.TASK: Task.ROTATE,
-            Task.TIME: _SCHEDULED_TIME,
-            Task.RESOURCES: cdk.Lazy.any(_Resources(self)),
-        }
-        return scheduler.CfnSchedule(
-            self._scope,
-            "Schedule",
-            description="Has the rotating client certificates brought up to date",
-            schedule_expression="rate(1 hour)",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=self._function.function_arn,
-                role_arn=role.role_arn,
-                input=self._stack.to_json_string(task),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_event_age_in_seconds=3600, maximum_retry_attempts=2
-                ),
-            ),
-        )
 
     def _create_rule(
         self, scope: Construct, described: Mapping[str, Any], stacks: Sequence[cdk.Stack]

@@ -1,8 +1,7 @@
 """The metric of a client certificate, its alarms and its widget, and the schedule of the checks.
 
-aws_cloudwatch and aws_scheduler are imported where they are used: together they take a third of a
-second, and most stacks ask for neither. For the same reason no `Duration` is created at import:
-the first call to CDK takes a tenth of a second.
+aws_cloudwatch is imported where it is used: it takes time, and most stacks do not ask for it. For
+the same reason no `Duration` is created at import: the first call to CDK takes a tenth of a second.
 """
 
 from collections.abc import Mapping
@@ -11,10 +10,10 @@ from weakref import WeakKeyDictionary
 
 import aws_cdk as cdk
 import jsii
-from aws_cdk import aws_iam as iam
 from constructs import Construct, IConstruct
 
 from ._provider import get_or_create_function
+from ._schedule import SCHEDULED_TIME, create_schedule
 from .lambda_handler import contract
 from .lambda_handler.contract import Metric, Task
 
@@ -28,8 +27,6 @@ ALARM_DAYS: Final = 30
 VALIDITY_DAYS: Final = 365
 
 _ID: Final = f"{contract.RESOURCE_TYPE}Monitoring"
-_SCHEDULED_TIME: Final = "<aws.scheduler.scheduled-time>"
-"""EventBridge Scheduler replaces it. Source: its user guide, "Adding context attributes"."""
 
 
 def dimensions(construct: IConstruct, logical_id: str) -> dict[str, str]:
@@ -206,46 +203,18 @@ _CERTIFICATES: Final[WeakKeyDictionary[cdk.Stack, dict[str, Mapping[str, str]]]]
 
 
 def _create_schedule(stack: cdk.Stack, certificates: Mapping[str, Mapping[str, str]]) -> None:
-    from aws_cdk import aws_scheduler as scheduler
-
-    function = get_or_create_function(stack)
-    scope = Construct(stack, _ID)
-    invoke = iam.PolicyStatement(
-        actions=["lambda:InvokeFunction"], resources=[function.function_arn]
-    )
-    role = iam.Role(
-        scope,
-        "Role",
-        # Not for the schedules of other accounts: EventBridge Scheduler user guide, "Confused
-        # deputy prevention".
-        assumed_by=iam.ServicePrincipal(
-            "scheduler.amazonaws.com",
-            conditions={"StringEquals": {"aws:SourceAccount": stack.account}},
-        ),
-        description="Lets the schedule invoke the function of the client certificates",
-        inline_policies={"Invoke": iam.PolicyDocument(statements=[invoke])},
-    )
     task = {
         Task.TASK: Task.MONITOR,
-        Task.TIME: _SCHEDULED_TIME,
+        Task.TIME: SCHEDULED_TIME,
         Task.CERTIFICATES: cdk.Lazy.any(_Certificates(stack, certificates)),
     }
-    # L1: the L2 target resolves its input at once, while certificates are still added, and allows
-    # its role to invoke all versions of the function too.
-    scheduler.CfnSchedule(
-        scope,
-        "Schedule",
+    create_schedule(
+        Construct(stack, _ID),
+        get_or_create_function(stack),
+        cdk.Duration.hours(CHECK_HOURS),
+        task,
         description="Checks how many days the client certificates are still valid",
-        schedule_expression=f"rate({CHECK_HOURS} hours)",
-        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-        target=scheduler.CfnSchedule.TargetProperty(
-            arn=function.function_arn,
-            role_arn=role.role_arn,
-            input=stack.to_json_string(task),
-            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                maximum_event_age_in_seconds=3600, maximum_retry_attempts=2
-            ),
-        ),
+        role_description="Lets the schedule invoke the function of the client certificates",
     )
 
 

@@ -10,10 +10,16 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct, Dependable, IConstruct, IValidation
 
-from . import _parameter_name
+from . import _parameter_name, monitoring
 from ._base import ClientCertificateBase, check_id, create_custom_resource
 from ._rendered import forget_rendered, rendered
-from ._rotation import Permissions, digest, get_or_create_rotation, input_template_violation
+from ._rotation import (
+    RUN_INTERVAL,
+    Permissions,
+    digest,
+    get_or_create_rotation,
+    input_template_violation,
+)
 from ._stages import PresentingStage, StageResource, stage_resource
 from ._tags import CertificateTags
 from .lambda_handler import contract
@@ -181,6 +187,20 @@ class RotatingClientCertificate(ClientCertificateBase):
             "rotation: use trust_parameter.grant_read"
         )
 
+    def alarm_on_check_failure(self, id: str, **options: Any) -> "cloudwatch.Alarm":
+        """Create an alarm that fires when no run has succeeded for two hours.
+
+        Args:
+            id: The alarm's construct ID in the certificate's scope.
+            options: Further arguments of `aws_cloudwatch.Alarm`, such as `alarm_name`.
+
+        Returns:
+            The alarm. It notifies nobody before you add an action to it.
+        """
+        return monitoring.alarm_on_check_failure(
+            self, id, self._monitored(), interval=RUN_INTERVAL, **options
+        )
+
     def alarm_on_rotation_held(self, id: str, **options: Any) -> "cloudwatch.Alarm":
         """Create an alarm that fires while the backend refuses the next certificate.
 
@@ -197,17 +217,12 @@ class RotatingClientCertificate(ClientCertificateBase):
         """
         from aws_cdk import aws_cloudwatch as cloudwatch
 
-        element = self._resource.node.default_child
-        assert isinstance(element, cdk.CfnElement)
         metric = cloudwatch.Metric(
             namespace=Metric.NAMESPACE,
             metric_name=Metric.ROTATION_HELD,
-            dimensions_map={
-                Metric.STACK_NAME: cdk.Aws.STACK_NAME,
-                Metric.LOGICAL_ID: element.logical_id,
-            },
+            dimensions_map=self._monitored(),
             statistic=cloudwatch.Stats.MINIMUM,
-            period=cdk.Duration.hours(1),
+            period=RUN_INTERVAL,
         )
         defaults = {
             "alarm_description": f"The backend of client certificate {self.node.path} refuses the "
@@ -232,6 +247,10 @@ class RotatingClientCertificate(ClientCertificateBase):
             *filter(None, [input_template_violation(self._rule)]),
         ]
         return [f"{self.node.path}: {problem}" for problem in found]
+
+    def _monitored(self) -> dict[str, str]:
+        """Return the metric's dimensions. The rotation's own schedule has it printed."""
+        return monitoring.dimensions(self, self._metric_logical_id())
 
     def _error(self, problem: str) -> ValueError:
         return ValueError(f"{self.node.path}: {problem}")
