@@ -130,15 +130,7 @@ class ClientCertificateProvider:
             security_groups=security_groups,
             environment_encryption=environment_encryption,
         )
-        return _create_function(
-            stack,
-            _ID,
-            role,
-            _statements(stack),
-            purpose="issues, updates and deletes API Gateway client certificates",
-            role_description="Lets the function manage this Region's API Gateway client "
-            "certificates",
-        )
+        return _create_certificate_function(stack, role)
 
 
 def get_or_create_service_token(stack: cdk.Stack) -> str:
@@ -153,7 +145,7 @@ def get_or_create_function(stack: cdk.Stack) -> lambda_.IFunction:
     # Found as a plain construct: jsii does not keep the Python side of an object alive.
     provider = stack.node.try_find_child(_ID)
     if provider is None:
-        return ClientCertificateProvider.configure(stack)
+        return _create_certificate_function(stack)
     function = provider.node.find_child("Function")
     assert isinstance(function, lambda_.Function)
     return function
@@ -180,6 +172,19 @@ def get_or_create_rotation_function(stack: cdk.Stack) -> lambda_.Function:
         ],
         purpose="rotates API Gateway client certificates",
         role_description="Lets the function rotate API Gateway client certificates",
+    )
+
+
+def _create_certificate_function(
+    stack: cdk.Stack, role: iam.IRole | None = None
+) -> lambda_.Function:
+    return _create_function(
+        stack,
+        _ID,
+        role,
+        _statements(stack),
+        purpose="issues, updates and deletes API Gateway client certificates",
+        role_description="Lets the function manage this Region's API Gateway client certificates",
     )
 
 

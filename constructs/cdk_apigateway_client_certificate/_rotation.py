@@ -104,13 +104,14 @@ class Rotation:
         Raises:
             ValueError: Another certificate of the stack has one of the stages or the parameter.
         """
+        path = resource.node.path.removesuffix("/Resource")
         for it in (*permissions.stages, permissions.parameter_arn):
             if it in self._owners:
                 raise ValueError(
-                    f"{resource.node.path}: {self._owners[it]!r} has the same stage or "
+                    f"{path}: {self._owners[it]!r} has the same stage or "
                     "trust parameter, and each belongs to one rotating certificate: use another"
                 )
-            self._owners[it] = resource.node.path
+            self._owners[it] = path
         resource.node.add_dependency(self._allow(permissions))
         element = resource.node.default_child
         assert isinstance(element, cdk.CfnElement)
