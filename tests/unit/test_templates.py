@@ -26,6 +26,9 @@ from cdk_apigateway_client_certificate import (
     ClientCertificateStack,
 )
 from cdk_apigateway_client_certificate._version import __version__
+from cdk_apigateway_client_certificate.rotating_client_certificate import (
+    RotatingClientCertificate,
+)
 from tests.unit.support import Json, configure_all_options, existing_vpc
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -97,6 +100,25 @@ def in_vpc(app: cdk.App) -> None:
     ClientCertificate(stack, "Certificate")
 
 
+def rotating(app: cdk.App) -> None:
+    stack = cdk.Stack(app, "Rotating", tags={"team": "edge"})
+    api = apigateway.RestApi(stack, "Api", cloud_watch_role=False)
+    backend = apigateway.HttpIntegration("https://backend.example.com/health")
+    certificate = RotatingClientCertificate(
+        stack,
+        "Certificate",
+        stages=[api.deployment_stage],
+        trust_parameter_name="/orders/trusted-clients",
+        description="calls of the <orders> API",
+        backend_checks=[api.root.add_method("GET", backend)],
+        rotation_reason="2027-01 audit",
+    )
+    certificate.trust_parameter.grant_read(iam.User(stack, "Backend"))
+    certificate.alarm_on_expiry("Expiry")
+    certificate.alarm_on_check_failure("Failure")
+    certificate.alarm_on_rotation_held("Held")
+
+
 def monitored(app: cdk.App) -> None:
     stack = cdk.Stack(app, "Monitored")
     looked_up = ClientCertificate.from_client_certificate_id(stack, "LookedUp", "abc123")
@@ -114,11 +136,12 @@ def two_stacks(app: cdk.App) -> None:
 APPS = (
     *(ready_made, one, many, attached, retained, imported, adopted, configured, in_vpc),
     monitored,
+    rotating,
     two_stacks,
 )
 STACKS = [
     *("ClientCertificate", "One", "Many", "Attached", "Retained", "Imported", "Adopted"),
-    *("Configured", "InVpc", "Monitored", "Edge", "Backend"),
+    *("Configured", "InVpc", "Monitored", "Rotating", "Edge", "Backend"),
 ]
 
 
