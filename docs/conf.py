@@ -1,6 +1,11 @@
 """Sphinx's configuration: `make docs` builds the site into docs/_build/html."""
 
+import inspect
 from importlib.metadata import version as version_of
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.util.inspect import stringify_signature
 
 project = "cdk-apigateway-client-certificate"
 author = "the contributors"
@@ -10,7 +15,7 @@ release = version = version_of(project)
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["_build", "diagrams"]
 
-myst_enable_extensions = ["attrs_block", "colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # benchmarks.md begins its tables at the third level
 
@@ -19,17 +24,39 @@ default_role = "literal"  # docstrings have `code` in single backticks
 # autodoc imports the package, and with it aws_cdk: jsii makes its classes at import, so that they
 # cannot be mocked.
 autodoc_member_order = "bysource"
-autodoc_class_signature = "separated"  # jsii's metaclass hides the constructor's signature
-autodoc_typehints = "description"
+autodoc_inherit_docstrings = False  # not those of aws-cdk-lib, which are not in this markup
+maximum_signature_line_length = 70
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
 
 html_theme = "furo"
-html_title = f"Client certificates for API Gateway {release}"
+html_title = f"Client certificates {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
+
+
+def constructor_signature(
+    _app: Sphinx, what: str, _name: str, obj: Any, _options: Any, _signature: str, _returns: str
+) -> tuple[str, str] | None:
+    """Return the signature of a class from its constructor.
+
+    jsii's metaclass has a `__call__(*args, **kwargs)`, which autodoc would show.
+    """
+    if what != "class":
+        return None
+    signature = inspect.signature(obj.__init__)
+    _self, *parameters = signature.parameters.values()
+    return stringify_signature(
+        signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty),
+        unqualified_typehints=True,
+    ), ""
+
+
+def setup(app: Sphinx) -> None:
+    """Connect this file's function."""
+    app.connect("autodoc-process-signature", constructor_signature)
