@@ -1,4 +1,4 @@
-"""docs/operate/reasons.md explains each Reason that the function can give, and no other."""
+"""The pages of docs/operate explain each Reason that the function can give, and each alarm."""
 
 import ast
 import re
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import cdk_apigateway_client_certificate
 from lambda_handler.faults import Fault
 
 ROOT = Path(__file__).parents[2]
@@ -71,3 +72,14 @@ def test_each_documented_reason_exists() -> None:
 def test_reasons_of_a_refused_deletion_match_the_code(reason: str) -> None:
     # They are joined from parts, which this module repeats.
     assert reason in (ROOT / "lambda_handler" / "deletion.py").read_text()
+
+
+def test_each_alarm_is_documented() -> None:
+    public = [
+        getattr(cdk_apigateway_client_certificate, name)
+        for name in cdk_apigateway_client_certificate.__all__
+    ]
+    page = (ROOT / "docs" / "operate" / "alarms.md").read_text()
+    assert set(re.findall(r"^## `(\w+)`$", page, re.MULTILINE)) == {
+        name for it in public for name in dir(it) if name.startswith("alarm_on_")
+    }
