@@ -68,7 +68,7 @@ types: install ## only mypy, strict
 	@mypy
 
 docs: install ## build the documentation: docs/_build/html/index.html; a warning is an error
-	@sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	@sphinx-build --fail-on-warning --keep-going --fresh-env --quiet -b html docs docs/_build/html
 
 diagrams: install ## draw docs/diagrams/*.svg
 	@python -m tools.diagrams
