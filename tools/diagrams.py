@@ -42,7 +42,7 @@ STYLE: Final = """
 
 @dataclass(frozen=True)
 class Message:
-    """An arrow from one column to another, or a note where both are the same."""
+    """An arrow from one column to another, with lines of text above it."""
 
     sender: int
     receiver: int
@@ -143,7 +143,7 @@ DIAGRAMS: Final[dict[str, Interaction | Timeline]] = {
 
 def draw(diagram: Interaction | Timeline) -> str:
     """Return a diagram as SVG."""
-    body, height = _sequence(diagram) if isinstance(diagram, Interaction) else _timeline(diagram)
+    body, height = _interaction(diagram) if isinstance(diagram, Interaction) else _timeline(diagram)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
         f'width="{WIDTH}" height="{height}" role="img">\n'
@@ -154,7 +154,7 @@ def draw(diagram: Interaction | Timeline) -> str:
     )
 
 
-def _sequence(diagram: Interaction) -> tuple[list[str], int]:
+def _interaction(diagram: Interaction) -> tuple[list[str], int]:
     step = (WIDTH - 2 * MARGIN) / (len(diagram.columns) - 1)
     centres = [round(MARGIN + step * number) for number in range(len(diagram.columns))]
     rows: list[str] = []
