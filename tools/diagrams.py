@@ -138,6 +138,29 @@ DIAGRAMS: Final[dict[str, Interaction | Timeline]] = {
             Message(FUNCTION, CLOUDFORMATION, ("done, or the names of the stages",)),
         ),
     ),
+    "rotation": Timeline(
+        "Rotation: both certificates are trusted for 14 days before and after the switch",
+        42,
+        (
+            (7, "60 days left: issue 2, publish 1 and 2"),
+            (21, "14 days later: ask, then switch"),
+            (35, "14 days later: delete 1"),
+        ),
+        (
+            ("certificate 1", (Bar(0, 35, "old"),)),
+            ("certificate 2", (Bar(7, 42, "new"),)),
+            (
+                "trust bundle, in its order",
+                (
+                    Bar(0, 6.8, "old", "1"),
+                    Bar(7, 20.8, "both", "1, 2"),
+                    Bar(21, 34.8, "both", "2, 1"),
+                    Bar(35, 42, "new", "2"),
+                ),
+            ),
+            ("the stages present", (Bar(0, 20.8, "old", "1"), Bar(21, 42, "new", "2"))),
+        ),
+    ),
 }
 
 
@@ -196,7 +219,7 @@ def _timeline(diagram: Timeline) -> tuple[list[str], int]:
     y = top
     for name, bars in diagram.rows:
         y += 24
-        body.append(f'<text x="{left}" y="{y}">{escape(name)}</text>')
+        body.append(f'<text class="halo" x="{left}" y="{y}">{escape(name)}</text>')
         y += 8
         for bar in bars:
             x, width = left + bar.start * scale, (bar.end - bar.start) * scale
