@@ -4,6 +4,7 @@ Each attempt is one request on the wire. botocore's own retries would send a POS
 error that arrived when the certificate existed already, so they are off and `faults` decides.
 """
 
+import functools
 import logging
 import random
 import time
@@ -51,6 +52,7 @@ class ApiError(RequestError):
         self.fault = fault
 
 
+@functools.cache  # each takes a tenth of a second
 def make_client(service: str, call_seconds: float) -> Any:
     """Return a client that sends each call once and waits at most `call_seconds` for it."""
     connect = call_seconds / 4
@@ -73,7 +75,7 @@ class Caller:
         self._call_seconds = call_seconds
 
     def client(self, service: str) -> Any:
-        """Return a new client of a service for these calls."""
+        """Return a client of a service for these calls."""
         return make_client(service, self._call_seconds)
 
     def pages(

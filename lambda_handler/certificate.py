@@ -45,10 +45,10 @@ def create(invocation: Invocation) -> dict[str, str]:
     Raises:
         RequestError: The request failed; the text is the Reason.
     """
-    _refuse_late(invocation.request)
+    refuse_late(invocation.request.listening_until)
     adopts = invocation.request.desired.adopt is not None
     certificate = _adopt(invocation) if adopts else _make(invocation)
-    return _attributes(invocation, certificate)
+    return attributes(invocation, certificate)
 
 
 def update(invocation: Invocation) -> dict[str, str]:
@@ -58,25 +58,30 @@ def update(invocation: Invocation) -> dict[str, str]:
     which is an Update too, fail as well and leave the stack in `UPDATE_ROLLBACK_FAILED`.
     """
     request = invocation.request
-    _refuse_late(request)
+    refuse_late(request.listening_until)
     if not request.adoption_changed:
         certificate = _update_in_place(invocation)
     elif request.desired.adopt is not None:
         certificate = _adopt(invocation)
     else:
         certificate = _return_to_own(invocation)
-    return _attributes(invocation, certificate)
+    return attributes(invocation, certificate)
 
 
 def look_up(invocation: Invocation) -> dict[str, str]:
     """Read a certificate that must exist. Returns and raises as `create`."""
     certificate = _existing(invocation.api, invocation.request.desired.lookup or "")
     invocation.set_physical_id(physical_id.of_lookup(certificate.id))
-    return _attributes(invocation, certificate)
+    return attributes(invocation, certificate)
 
 
-def _refuse_late(request: Request) -> None:
-    if request.listening_until <= time.time():
+def refuse_late(listening_until: float) -> None:
+    """Refuse a request that nobody waits for any more: what it made would not be deleted.
+
+    Raises:
+        RefusedError: CloudFormation has stopped listening.
+    """
+    if listening_until <= time.time():
         raise RefusedError(
             "the request arrived when CloudFormation had stopped listening (its ServiceTimeout or "
             "its ResponseURL had expired): nothing was made or changed; deploy again"
@@ -90,7 +95,7 @@ def _adopt(invocation: Invocation) -> Certificate:
         _change(invocation.api, request, own)
         return own
     live = _existing(invocation.api, request.desired.adopt or "")
-    if owner := other_owner(request, invocation.api.tags(live)):
+    if owner := other_owner(request.stack_id, invocation.api.tags(live)):
         raise RefusedError(
             f"client certificate {live.id} belongs to stack {owner}: remove it from that stack, "
             f"then remove its tags {OwnTag.PREFIX}* (aws apigateway untag-resource)"
@@ -241,7 +246,7 @@ def _existing(api: ApiGateway, id: str) -> Certificate:
     return certificate
 
 
-def _attributes(invocation: Invocation, certificate: Certificate) -> dict[str, str]:
+def attributes(invocation: Invocation, certificate: Certificate) -> dict[str, str]:
     """Return the attributes, and print the metric, so that a new alarm has data.
 
     The certificate is read again if a response omitted its PEM or dates.

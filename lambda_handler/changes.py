@@ -59,10 +59,11 @@ def attributes(certificate: Certificate) -> dict[str, str]:
         Attribute.ID: certificate.id,
         Attribute.ARN: certificate.arn,
         Attribute.PEM: certificate.pem,
-        Attribute.CREATED: _iso(certificate.created),
-        Attribute.EXPIRATION: _iso(certificate.expires),
+        Attribute.CREATED: iso(certificate.created),
+        Attribute.EXPIRATION: iso(certificate.expires),
     }
 
 
-def _iso(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
+    """Return a moment in ISO 8601, UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -18,6 +18,7 @@ from crhelper import FAILED, SUCCESS, CfnResource
 from . import certificate, deletion, log, physical_id
 from .api_gateway import ApiGateway
 from .calls import CALL_SECONDS, Caller, make_client
+from .contract import ROTATING_RESOURCE_TYPE
 from .deadline import Deadline
 from .errors import OutOfTimeError, RequestError
 from .invocation import Invocation
@@ -96,19 +97,25 @@ class CustomResource(CfnResource):
         self._grace = min(5.0, seconds / 16)
 
     def _carry_out(self, event: Mapping[str, Any], _context: Any) -> Any:
-        request = read(event)
         log.request_fields.set(
             {
-                "request_id": request.request_id,
-                "stack_id": request.stack_id,
-                "logical_id": request.logical_id,
-                "request_type": request.type,
+                "request_id": event["RequestId"],
+                "stack_id": event["StackId"],
+                "logical_id": event["LogicalResourceId"],
+                "request_type": event["RequestType"],
             }
         )
         call_seconds = min(CALL_SECONDS, self._seconds / 3)
         deadline = Deadline(self._seconds, call_seconds)
         caller = Caller(deadline, call_seconds)
         api = ApiGateway(client(call_seconds), caller)
+        if event.get("ResourceType") == ROTATING_RESOURCE_TYPE:
+            from .rotation import resource, services  # only the rotation's function needs them
+
+            return resource.carry_out_request(
+                event, api, services.Services(client(call_seconds), caller), deadline
+            )
+        request = read(event)
         operations = LOOK_UP_OPERATIONS if request.looks_up else OPERATIONS
         return operations[request.type](Invocation(request, api, deadline, self._set_physical_id))
 

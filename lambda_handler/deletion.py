@@ -11,6 +11,7 @@ from . import faults, physical_id
 from .api_gateway import ApiGateway, Certificate, StageUses
 from .calls import ApiError
 from .contract import OwnTag
+from .deadline import Deadline
 from .errors import RefusedError
 from .faults import Fault
 from .invocation import Invocation
@@ -34,7 +35,7 @@ def delete(invocation: Invocation) -> dict[str, str]:
         RequestError: A certificate could not be deleted; the text is the Reason.
     """
     for certificate in _owned(invocation.api, invocation.request):
-        _delete_when_unused(invocation, certificate.id)
+        delete_when_unused(invocation.api, invocation.deadline, certificate.id)
         logger.info("deleted", extra={"certificate_id": certificate.id})
     return {}
 
@@ -88,9 +89,12 @@ def _request_lifetime(moment: datetime | None) -> Window:
     return Window(moment - REQUEST_LIFETIME, moment + REQUEST_LIFETIME)
 
 
-def _delete_when_unused(invocation: Invocation, id: str) -> None:
-    """Delete a certificate once no stage uses it, or fail in time with the names of the stages."""
-    api, deadline = invocation.api, invocation.deadline
+def delete_when_unused(api: ApiGateway, deadline: Deadline, id: str) -> None:
+    """Delete a certificate once no stage uses it.
+
+    Raises:
+        RefusedError: A stage still uses it shortly before the deadline. The text names the stages.
+    """
     to_name_stages = min(15.0, 0.2 * deadline.seconds)
     for attempt in count(1):
         try:
@@ -102,16 +106,17 @@ def _delete_when_unused(invocation: Invocation, id: str) -> None:
                 raise
             wait = faults.backoff(attempt, 0.5, random.random())
             if deadline.seconds_left() <= wait + to_name_stages:
-                raise RefusedError(_reason(api.stages_using(id), id, error)) from None
+                raise RefusedError(refusal(api.stages_using(id), id, error)) from None
             fields = {"certificate_id": id, "attempt": attempt}
             logger.info("not deleted, it may be in use: waiting", extra=fields)
             deadline.sleep(wait)
 
 
-def _reason(uses: StageUses, id: str, refusal: ApiError) -> str:
+def refusal(uses: StageUses, id: str, error: ApiError) -> str:
+    """Return why a certificate could not be deleted, with the stages that use it."""
     if uses.stages:
         what = f"client certificate {id} is in use by {', '.join(uses.stages)}"
         remedy = "remove it from them or delete them, then delete again"
         return "; ".join(filter(None, (f"{what}: {remedy}", uses.unread)))
     found = uses.unread or "no stage of a REST or WebSocket API uses it"
-    return f"client certificate {id} could not be deleted: {found}; {refusal}"
+    return f"client certificate {id} could not be deleted: {found}; {error}"

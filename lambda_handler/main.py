@@ -98,6 +98,10 @@ def _task(event: Any) -> Callable[[Mapping[str, Any], Any], None] | None:
             from . import monitor
 
             return monitor.run
+        case {"task": "rotate"}:
+            from .rotation import task
+
+            return task.run
     return None
 
 

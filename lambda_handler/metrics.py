@@ -7,9 +7,13 @@ metric format".
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
 from . import log
 from .contract import Metric
+
+GONE: Final = -1.0
+"""The days to expiry of a certificate that does not exist."""
 
 
 def days_to_expiry(expires: datetime, now: datetime) -> float:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from . import clock, custom_resource, metrics
 from .api_gateway import ApiGateway
@@ -18,9 +18,6 @@ from .errors import InvalidRequestError, RefusedError, RequestError
 from .physical_id import is_certificate_id
 
 logger = logging.getLogger(__name__)
-
-GONE: Final = -1.0
-"""The days to expiry of a certificate that does not exist."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ def _check(monitored: Monitored, api: ApiGateway, now: datetime) -> None:
         logger.error(
             "does not exist in this account and Region", extra={"certificate": str(monitored)}
         )
-        days = GONE
+        days = metrics.GONE
     elif certificate.expires is None:
         raise RefusedError("API Gateway returned it without its expiration date")
     else:

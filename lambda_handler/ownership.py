@@ -28,13 +28,13 @@ def made_by(request: Request, tags: Mapping[str, str]) -> bool:
     return OwnTag.REQUEST in tags and tags_of_adopter(request).items() <= tags.items()
 
 
-def other_owner(request: Request, tags: Mapping[str, str]) -> str | None:
-    """Return the ID of the stack that a certificate belongs to, if it is another one.
+def other_owner(stack_id: str, tags: Mapping[str, str]) -> str | None:
+    """Return the ID of the stack that a certificate belongs to, if it is another than this one.
 
     Stacks are compared by name: a stack that was deleted and created again under the same name
     may adopt again what it adopted, retained or left behind.
     """
     owner = tags.get(OwnTag.STACK)
-    if owner is None or stack_name(owner) == request.stack_name:
+    if owner is None or stack_name(owner) == stack_name(stack_id):
         return None
     return owner

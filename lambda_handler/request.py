@@ -81,11 +81,11 @@ def read(event: Mapping[str, Any]) -> Request:
     type_ = event["RequestType"]
     looks_up = event.get("ResourceType") == LOOKUP_RESOURCE_TYPE
     if type_ == "Delete":
-        desired = Properties(adopt=_previous(event.get("ResourceProperties")).adopt)
+        desired = Properties(adopt=previous_properties(event.get("ResourceProperties")).adopt)
     else:
         desired = _desired(event.get("ResourceProperties"), type_, looks_up)
-        _check_ownership_tags(event)
-    signed, expires = validity(event["ResponseURL"])
+        check_ownership_tags(event)
+    signed, _ = validity(event["ResponseURL"])
     id = event.get("PhysicalResourceId")
     return Request(
         type=type_,
@@ -95,13 +95,16 @@ def read(event: Mapping[str, Any]) -> Request:
         request_id=event["RequestId"],
         physical_id=id if isinstance(id, str) else "",
         desired=desired,
-        previous=_previous(event.get("OldResourceProperties")),
+        previous=previous_properties(event.get("OldResourceProperties")),
         sent=None if signed is None else datetime.fromtimestamp(signed, UTC),
-        listening_until=min(
-            expires,
-            math.inf if signed is None else signed + _service_timeout(event),
-        ),
+        listening_until=listening_until(event),
     )
+
+
+def listening_until(event: Mapping[str, Any]) -> float:
+    """Return when CloudFormation stops listening, in epoch seconds; infinity if unknown."""
+    signed, expires = validity(event["ResponseURL"])
+    return min(expires, math.inf if signed is None else signed + _service_timeout(event))
 
 
 def stack_name(stack_id: str) -> str:
@@ -151,43 +154,59 @@ def _desired(value: Any, type_: str, looks_up: bool) -> Properties:
     known = {Property.LOOKUP} if looks_up else Property.OF_CERTIFICATE
     # A rollback is an Update, and may carry what another version knew.
     if type_ == "Create":
-        _refuse_unknown(value, known)
-    tags = _tags(value.get(Property.TAGS))
+        refuse_unknown(value, known)
+    tags = read_tags(value.get(Property.TAGS))
     if violation := tag_rules.violation(tags):
         raise InvalidRequestError(violation)
     desired = Properties(
-        description=_string(value, Property.DESCRIPTION),
+        description=string(value, Property.DESCRIPTION),
         tags=tags,
-        adopt=_certificate_id(value, Property.ADOPT),
-        lookup=_certificate_id(value, Property.LOOKUP),
+        adopt=certificate_id(value, Property.ADOPT),
+        lookup=certificate_id(value, Property.LOOKUP),
     )
     if looks_up and desired.lookup is None:
         raise InvalidRequestError(f"{Property.LOOKUP} is missing: name the certificate to read")
     return desired
 
 
-def _refuse_unknown(properties: Mapping[str, Any], known: AbstractSet[str]) -> None:
+def refuse_unknown(properties: Mapping[str, Any], known: AbstractSet[str]) -> None:
+    """Refuse a property that is not known.
+
+    Raises:
+        InvalidRequestError: There is one.
+    """
     if unknown := set(properties) - _ALWAYS_ACCEPTED - known:
         raise InvalidRequestError(
             f"unknown property {min(map(str, unknown))!r}: use {', '.join(sorted(known))}"
         )
 
 
-def _string(properties: Mapping[str, Any], name: str) -> str | None:
+def string(properties: Mapping[str, Any], name: str) -> str | None:
+    """Return a property that is a string, None if it is missing.
+
+    Raises:
+        InvalidRequestError: It is something else.
+    """
     value = properties.get(name)
     if value is None or isinstance(value, str):
         return value
     raise InvalidRequestError(f"{name} must be a string, not {value!r}")
 
 
-def _certificate_id(properties: Mapping[str, Any], name: str) -> str | None:
-    value = _string(properties, name)
+def certificate_id(properties: Mapping[str, Any], name: str) -> str | None:
+    """Return a property that is the ID of a certificate. Returns and raises as `string`."""
+    value = string(properties, name)
     if value is None or is_certificate_id(value):
         return value
     raise InvalidRequestError(f"{name} must be the ID of a client certificate, not {value!r}")
 
 
-def _tags(value: Any) -> dict[str, str]:
+def read_tags(value: Any) -> dict[str, str]:
+    """Return the tags of a list of objects with Key and Value.
+
+    Raises:
+        InvalidRequestError: It is something else, or a key appears twice.
+    """
     if not isinstance(value, list | None):
         raise InvalidRequestError(
             f"{Property.TAGS} must be a list of objects with Key and Value, not {value!r}"
@@ -211,7 +230,7 @@ def _bad_tag(tag: Any) -> InvalidRequestError:
     return InvalidRequestError(f"tag {tag!r} must be an object with the strings Key and Value")
 
 
-def _previous(value: Any) -> PreviousProperties:
+def previous_properties(value: Any) -> PreviousProperties:
     """Read what can be read, and refuse nothing."""
     properties = value if isinstance(value, Mapping) else {}
     strings = {name: value for name, value in properties.items() if isinstance(value, str)}
@@ -228,7 +247,12 @@ def _previous(value: Any) -> PreviousProperties:
     )
 
 
-def _check_ownership_tags(event: Mapping[str, Any]) -> None:
+def check_ownership_tags(event: Mapping[str, Any]) -> None:
+    """Refuse an event whose IDs cannot be the values of tags.
+
+    Raises:
+        InvalidRequestError: One of them cannot.
+    """
     for name in ("StackId", "LogicalResourceId", "RequestId"):
         if not tag_rules.is_value(event[name]):
             raise InvalidRequestError(f"{name} {event[name]!r} cannot be the value of a tag")

@@ -1,0 +1,189 @@
+"""Thin calls to the services that only rotation uses: stages, checks, the parameter, events."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+from ..calls import ApiError, Caller
+from ..errors import RefusedError
+from ..faults import Fault
+from .settings import Check, Settings, Stage
+
+EVENT_SOURCE: Final = "client-certificate.rotation"
+
+
+@dataclass(frozen=True)
+class StageState:
+    """What a stage presents, and the variables that its integrations use."""
+
+    certificate_id: str | None
+    variables: Mapping[str, str]
+
+
+class Services:
+    """The calls of one invocation. Every method raises `ApiError` and `OutOfTimeError`."""
+
+    def __init__(self, apigateway: Any, caller: Caller) -> None:
+        self._apigateway = apigateway
+        self._caller = caller
+
+    def stage(self, stage: Stage) -> StageState | None:
+        """Return the state of a stage, None if it does not exist."""
+        try:
+            if stage.of_rest_api:
+                found = self._caller.call(
+                    self._apigateway.get_stage, restApiId=stage.api_id, stageName=stage.name
+                )
+                return StageState(found.get("clientCertificateId"), found.get("variables") or {})
+            found = self._caller.call(self._v2.get_stage, ApiId=stage.api_id, StageName=stage.name)
+            return StageState(found.get("ClientCertificateId"), found.get("StageVariables") or {})
+        except ApiError as error:
+            if error.fault is Fault.NOT_FOUND:
+                return None
+            raise
+
+    def present(self, stage: Stage, certificate_id: str) -> None:
+        """Make a stage present a certificate; none if the ID is empty."""
+        if stage.of_rest_api:
+            operation = {"op": "replace", "path": "/clientCertificateId", "value": certificate_id}
+            self._caller.call(
+                self._apigateway.update_stage,
+                restApiId=stage.api_id,
+                stageName=stage.name,
+                patchOperations=[operation],
+            )
+        else:
+            self._caller.call(
+                self._v2.update_stage,
+                ApiId=stage.api_id,
+                StageName=stage.name,
+                ClientCertificateId=certificate_id,
+            )
+
+    def accepts(self, check: Check, variables: Mapping[str, str], certificate_id: str) -> bool:
+        """Return whether a backend responds with success to a certificate; to none if empty.
+
+        The response is neither logged nor kept: its body and headers are the backend's.
+        """
+        presented: dict[str, Any] = (
+            {"clientCertificateId": certificate_id} if certificate_id else {}
+        )
+        response = self._caller.call(
+            self._apigateway.test_invoke_method,
+            restApiId=check.api_id,
+            resourceId=check.resource_id,
+            httpMethod=check.verb,
+            stageVariables=dict(variables),
+            **presented,
+        )
+        return 200 <= int(response.get("status") or 0) < 400
+
+    def bundle(self, settings: Settings) -> str | None:
+        """Return the parameter's value, None if there is no parameter."""
+        try:
+            response = self._caller.call(self._ssm.get_parameter, Name=settings.parameter)
+        except ApiError as error:
+            if error.fault is Fault.NOT_FOUND:
+                return None
+            raise
+        value: str = response["Parameter"]["Value"]
+        return value
+
+    def publish(self, settings: Settings, value: str) -> None:
+        """Create the parameter, or replace its value if it is the resource's own.
+
+        Raises:
+            RefusedError: The parameter belongs to somebody else.
+        """
+        if self.owns_parameter(settings):
+            self._caller.call(
+                self._ssm.put_parameter, Name=settings.parameter, Value=value, Overwrite=True
+            )
+            return
+        self._caller.call(
+            self._ssm.put_parameter,
+            Name=settings.parameter,
+            Value=value,
+            Type="String",
+            Description="Client certificates to trust (PEM); the first one is presented",
+            Tags=[{"Key": key, "Value": tag} for key, tag in settings.owner_tags.items()],
+        )
+
+    def owns_parameter(self, settings: Settings) -> bool:
+        """Return whether the parameter exists and is the resource's own.
+
+        Raises:
+            RefusedError: The parameter belongs to somebody else.
+        """
+        try:
+            response = self._caller.call(
+                self._ssm.list_tags_for_resource,
+                ResourceType="Parameter",
+                ResourceId=settings.parameter,
+            )
+        except ApiError as error:
+            if error.fault is Fault.NOT_FOUND:
+                return False
+            raise
+        tags = {tag["Key"]: tag["Value"] for tag in response.get("TagList", [])}
+        if settings.owner_tags.items() <= tags.items():
+            return True
+        raise RefusedError(
+            f"parameter {settings.parameter} exists and does not have the tags of this resource, "
+            "so it is neither written nor deleted: delete it, or choose another "
+            "trust_parameter_name"
+        )
+
+    def delete_parameter(self, settings: Settings) -> None:
+        """Delete the parameter if it is there.
+
+        Raises:
+            RefusedError: The parameter belongs to somebody else.
+        """
+        if self.owns_parameter(settings):
+            try:
+                self._caller.call(self._ssm.delete_parameter, Name=settings.parameter)
+            except ApiError as error:
+                if error.fault is not Fault.NOT_FOUND:
+                    raise
+
+    def emit(self, detail_type: str, detail: Mapping[str, Any], now: datetime) -> None:
+        """Put an event on the account's default bus.
+
+        Raises:
+            RefusedError: EventBridge did not take it.
+        """
+        response = self._caller.call(
+            self._events.put_events,
+            Entries=[
+                {
+                    "Time": now,
+                    "Source": EVENT_SOURCE,
+                    "DetailType": detail_type,
+                    "Detail": json.dumps(detail),
+                }
+            ],
+        )
+        if response.get("FailedEntryCount"):
+            entry = response["Entries"][0]
+            raise RefusedError(
+                f"EventBridge did not take event {detail_type!r}: {entry.get('ErrorCode')}: "
+                f"{entry.get('ErrorMessage')}"
+            )
+
+    # Clients are created at their first use: each takes a tenth of a second.
+
+    @cached_property
+    def _v2(self) -> Any:
+        return self._caller.client("apigatewayv2")
+
+    @cached_property
+    def _ssm(self) -> Any:
+        return self._caller.client("ssm")
+
+    @cached_property
+    def _events(self) -> Any:
+        return self._caller.client("events")
