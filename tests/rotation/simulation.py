@@ -241,6 +241,13 @@ class Simulation:
         self.responses: list[bytes] = []
         self._requests = itertools.count(1)
 
+    def reset(self, *, tags_in_list: bool) -> None:
+        """Start over with an empty account."""
+        self.clock.now = SimulatedClock.START
+        self.aws = SimulatedAws(self.clock, tags_in_list=tags_in_list)
+        self.properties, self.physical_id = None, ""
+        self.logs.clear()
+
     @property
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.now, UTC)
