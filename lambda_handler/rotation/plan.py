@@ -112,10 +112,11 @@ def plan(observed: Observed, policy: Policy, now: datetime) -> list[Step]:
 
 def held(observed: Observed, policy: Policy, now: datetime) -> str | None:
     """Return why a backend check holds the switch back, None if none does."""
-    current, next_ = current_generation(observed, policy, now), next_generation(observed, now)
-    if next_ is None or not _asked(observed, current, next_) or not _waited(next_, policy, now):
+    next_ = next_generation(observed, now)
+    if next_ is None or not _waited(next_, policy, now):
         return None
-    if observed.accepts[next_.id]:
+    current = current_generation(observed, policy, now)
+    if not _asked(observed, current, next_) or observed.accepts[next_.id]:
         return None
     if observed.accepts[current.id]:
         return (
