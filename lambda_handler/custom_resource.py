@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from crhelper import FAILED, SUCCESS, CfnResource
 
@@ -23,6 +23,9 @@ from .deadline import Deadline
 from .errors import OutOfTimeError, RequestError
 from .invocation import Invocation
 from .request import read
+
+if TYPE_CHECKING:
+    from types_boto3_apigateway import APIGatewayClient
 
 log.configure()
 logger = logging.getLogger(__name__)
@@ -64,7 +67,7 @@ def respond(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
     return resource.response
 
 
-def client(call_seconds: float) -> Any:
+def client(call_seconds: float) -> "APIGatewayClient":
     """Return a client that waits at most `call_seconds` for a call: `CLIENT` if it does."""
     if call_seconds == CALL_SECONDS:
         return CLIENT
