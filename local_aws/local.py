@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .control import CLOCK_PATH
 from .invocations import Invocation
-from .settings import ACCOUNT, ADDRESS, HOST, Settings, issue_server_certificate
+from .settings import ACCOUNT, ADDRESS, HOST, Settings, aws_variables, issue_server_certificate
 
 __all__ = ["LocalAws", "LocalAwsError"]
 
@@ -227,15 +227,9 @@ class LocalAws:
         alphabet = string.ascii_uppercase + "234567"
         access_key = "AKIA" + "".join(secrets.choice(alphabet) for _ in range(16))
         self.variables = {
+            **aws_variables(self.region, access_key, secrets.token_urlsafe(30)),
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": access_key,
-            "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(30),
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
             "AWS_CA_BUNDLE": self._authority,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
             "NODE_EXTRA_CA_CERTS": self._authority,
             "NO_PROXY": f"{HOST},{ADDRESS}",
             # The cache of the CDK CLI: accounts, bootstrap versions and notices.

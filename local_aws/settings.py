@@ -1,6 +1,7 @@
 """The settings of a server process, and the TLS certificate that it serves with."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -15,6 +16,19 @@ HOST: Final = "localhost"
 ADDRESS: Final = "127.0.0.1"
 ACCOUNT: Final = "000000000000"
 """No real account has this ID, so it cannot be mistaken for one."""
+
+
+def aws_variables(region: str, access_key: str, secret_key: str) -> dict[str, str]:
+    """Return the AWS variables of a process: Region, credentials and no configuration files."""
+    return {
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret_key,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from cdk_apigateway_client_certificate import _handler_code
+from handler_testing.environment import Environment, create_environment
+from handler_testing.fake_cloudformation import SIGNATURE
+from handler_testing.in_process_function import InProcessFunction
 from local_aws import issuing
-from tests.fault.environment import Environment, create_environment
-from tests.fault.fakes import SIGNATURE
-from tests.fault.in_process_function import InProcessFunction
 
 
 @pytest.fixture(scope="session")

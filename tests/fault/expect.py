@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.fault.environment import Environment, LambdaFunction
+from handler_testing.environment import Environment, LambdaFunction
 
 
 def expected_tags(event: dict[str, Any]) -> dict[str, str]:

@@ -24,12 +24,13 @@ from botocore.httpsession import URLLib3Session
 from botocore.useragent import UserAgentString
 from urllib3 import HTTPHeaderDict
 
+from handler_testing.environment import replace_aws_variables
+from handler_testing.fake_cloudformation import SIGNATURE
 from local_aws.certificate_store import Certificate
 from local_aws.client_certificates import ClientCertificates
 from local_aws.issuing import VALIDITY
-from local_aws.responses import Response
-from tests.fault.environment import aws_variables, replace_aws_variables
-from tests.fault.fakes import SIGNATURE, json_response
+from local_aws.responses import Response, json_response
+from local_aws.settings import aws_variables
 
 SIGNATURE_VALUE = SIGNATURE.partition("=")[2]
 """The part of a ResponseURL that no log line, error or response may contain."""
@@ -104,13 +105,14 @@ class SimulatedApiGateway(ClientCertificates):
         if self.handles(call.path):
             return self.handle(call.method, call.path, call.query, call.body)
         if (call.method, call.path) == ("GET", "/restapis"):
-            return json_response({"item": [{"id": "a1"}] if self.in_use else []})
+            return json_response(200, {"item": [{"id": "a1"}] if self.in_use else []})
         if (call.method, call.path) == ("GET", "/restapis/a1/stages"):
             return json_response(
-                {"item": [{"stageName": "prod", "clientCertificateId": id} for id in self.in_use]}
+                200,
+                {"item": [{"stageName": "prod", "clientCertificateId": id} for id in self.in_use]},
             )
         if (call.method, call.path) == ("GET", "/v2/apis"):
-            return json_response({"items": []})
+            return json_response(200, {"items": []})
         raise AssertionError(f"unexpected call: {call}")
 
     def generate(self, description: str | None, tags: Mapping[str, str]) -> Certificate:
@@ -173,7 +175,7 @@ class SimulatedFunction:
 def simulated_function() -> Iterator[SimulatedFunction]:
     """Patch the handler for the duration of the context."""
     with pytest.MonkeyPatch.context() as patch:
-        replace_aws_variables(patch, aws_variables())
+        replace_aws_variables(patch, aws_variables("us-east-1", "test", "test"))
         patch.setattr(boto3, "DEFAULT_SESSION", None)
         main, custom_resource, calls, deadline, certificate, log = (
             importlib.import_module(f"lambda_handler.{name}")

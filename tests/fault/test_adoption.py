@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.fault import fakes
-from tests.fault.environment import Environment
+from handler_testing import api_errors
+from handler_testing.environment import Environment
+from handler_testing.fake_api_gateway import InjectedFault
+from handler_testing.packaged_function import PackagedFunction
 from tests.fault.expect import (
     create_certificate,
     expect_failure,
@@ -17,8 +19,6 @@ from tests.fault.expect import (
     responses_to,
     tag_list,
 )
-from tests.fault.fakes import InjectedFault
-from tests.fault.packaged_function import PackagedFunction
 
 STACK = "client-certificate:stack-id"
 LOGICAL = "client-certificate:logical-id"
@@ -150,7 +150,7 @@ def test_rollback_of_an_adoption_restores_the_original_certificate(
     new = adopting(b, Description="adopted", Tags=tag_list(stage="prod"))
     if ending == "failed half-way":
         environment.api_gateway.inject(
-            InjectedFault("PATCH", ".*", fakes.error(400, "BadRequestException"))
+            InjectedFault("PATCH", ".*", api_errors.error(400, "BadRequestException"))
         )
     event = update(environment, function, "Cert", a, old, new)
     (response,) = responses_to(environment, event)
@@ -251,7 +251,7 @@ def test_failed_adoption_deletes_nothing(
 ) -> None:
     _, a = create_certificate(environment, function, LogicalResourceId="Cert")
     environment.api_gateway.inject(
-        InjectedFault("DELETE", "/tags/.*", fakes.error(400, "BadRequestException"))
+        InjectedFault("DELETE", "/tags/.*", api_errors.error(400, "BadRequestException"))
     )
     event = environment.event("Create", LogicalResourceId="Renamed", ResourceProperties=adopting(a))
     function.invoke(event)
@@ -329,7 +329,7 @@ def test_rejected_tag_call_leaves_the_description_unchanged(
     if adopts:
         logical_id, old, new = "Other", properties(), {**new, "AdoptClientCertificateId": a}
     environment.api_gateway.inject(
-        InjectedFault(verb, "/tags/.*", fakes.error(400, "BadRequestException"))
+        InjectedFault(verb, "/tags/.*", api_errors.error(400, "BadRequestException"))
     )
     expect_failure(
         environment, update(environment, function, logical_id, "gone42" if adopts else a, old, new)

@@ -1,6 +1,6 @@
 """Count the calls per request: all calls of an account share a limit of 10 requests/s."""
 
-from tests.fault.environment import Environment
+from handler_testing.environment import Environment
 
 
 def test_create_makes_one_list_and_one_generate_call(environment: Environment) -> None:

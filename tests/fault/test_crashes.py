@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.fault.environment import Environment
+from handler_testing.environment import Environment
+from handler_testing.fake_api_gateway import InjectedFault
+from handler_testing.in_process_function import InProcessFunction
+from handler_testing.packaged_function import PackagedFunction
 from tests.fault.expect import (
     attributes,
     create_certificate,
@@ -22,9 +25,6 @@ from tests.fault.expect import (
     responses_to,
     tag_list,
 )
-from tests.fault.fakes import InjectedFault
-from tests.fault.in_process_function import InProcessFunction
-from tests.fault.packaged_function import PackagedFunction
 
 MOMENTS = ("before", "after")
 OLD = properties(Description="old", Tags=tag_list(team="edge", gone="soon"))

@@ -11,11 +11,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from handler_testing import api_errors
+from handler_testing.environment import Environment
+from handler_testing.fake_api_gateway import InjectedFault
+from handler_testing.in_process_function import InProcessFunction
 from local_aws.certificate_store import Certificate
 from local_aws.client_certificates import ClientCertificates
 from local_aws.responses import Response
-from tests.fault import fakes
-from tests.fault.environment import Environment
 from tests.fault.expect import (
     attributes,
     create_certificate,
@@ -28,8 +30,6 @@ from tests.fault.expect import (
     responses_to,
     tag_list,
 )
-from tests.fault.fakes import InjectedFault
-from tests.fault.in_process_function import InProcessFunction
 
 LIST = "GET /clientcertificates"
 GENERATE = "POST /clientcertificates"
@@ -145,8 +145,8 @@ def test_delete_after_concurrent_creates_removes_both_certificates(
 @pytest.mark.parametrize(
     "response",
     [
-        fakes.SERVER_ERROR,
-        fakes.UNAVAILABLE,
+        api_errors.SERVER_ERROR,
+        api_errors.UNAVAILABLE,
         None,
         Response(200, {}, b"no JSON"),
         Response(201, {}, b"[]"),
@@ -190,7 +190,9 @@ def test_failing_generate_leaves_no_certificate(
     """The list does not show new certificates yet, so each retry may create another one."""
     event = environment.event("Create")
     environment.api_gateway.inject(
-        InjectedFault("POST", "/clientcertificates", fakes.SERVER_ERROR, times=99, commit=commit),
+        InjectedFault(
+            "POST", "/clientcertificates", api_errors.SERVER_ERROR, times=99, commit=commit
+        ),
         InjectedFault("GET", "/clientcertificates", _empty_list(), times=6),
     )
     started = in_process.clock.monotonic()
@@ -213,7 +215,7 @@ def test_create_succeeds_after_four_server_errors(
 ) -> None:
     """The retries take seconds, and an invocation has minutes."""
     environment.api_gateway.inject(
-        InjectedFault("POST", "/clientcertificates", fakes.SERVER_ERROR, times=4)
+        InjectedFault("POST", "/clientcertificates", api_errors.SERVER_ERROR, times=4)
     )
     event, _ = create_certificate(environment, in_process)
     assert environment.api_gateway.calls == [LIST, GENERATE] * 5
@@ -410,7 +412,7 @@ def test_retries_a_failed_page_without_skipping_any(
     event = environment.event("Create")
     id = environment.api_gateway.store.generate("backend", expected_tags(event)).id
     environment.api_gateway.max_page_size = 2
-    failures = iter([fakes.SERVER_ERROR, fakes.THROTTLED, None])
+    failures = iter([api_errors.SERVER_ERROR, api_errors.THROTTLED, None])
     requests = itertools.count()
     handle = environment.api_gateway.handle
 
@@ -450,9 +452,9 @@ def test_stops_reading_an_endless_list_before_the_deadline(
 @pytest.mark.parametrize(
     "fault",
     [
-        InjectedFault("GET", "/clientcertificates", fakes.SERVER_ERROR, times=999),
+        InjectedFault("GET", "/clientcertificates", api_errors.SERVER_ERROR, times=999),
         InjectedFault(
-            "GET", "/clientcertificates", fakes.error(400, "BadRequestException"), times=999
+            "GET", "/clientcertificates", api_errors.error(400, "BadRequestException"), times=999
         ),
         InjectedFault("GET", "/clientcertificates", None, times=999),
     ],
@@ -493,7 +495,7 @@ def test_create_that_fails_before_generate_is_rolled_back(
 ) -> None:
     theirs = _fill(environment, 2)
     environment.api_gateway.inject(
-        InjectedFault("POST", "/clientcertificates", fakes.error(400, "BadRequestException"))
+        InjectedFault("POST", "/clientcertificates", api_errors.error(400, "BadRequestException"))
     )
     event = environment.event("Create")
     in_process.invoke(event)

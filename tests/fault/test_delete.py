@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from handler_testing import api_errors
+from handler_testing.environment import Environment
+from handler_testing.fake_api_gateway import InjectedFault
+from handler_testing.in_process_function import InProcessFunction
 from local_aws.responses import Response
-from tests.fault import fakes
-from tests.fault.environment import Environment
 from tests.fault.expect import (
     create_certificate,
     delete_certificate,
@@ -19,8 +21,6 @@ from tests.fault.expect import (
     placeholder_id,
     responses_to,
 )
-from tests.fault.fakes import InjectedFault
-from tests.fault.in_process_function import InProcessFunction
 
 LIST = "GET /clientcertificates"
 
@@ -100,12 +100,12 @@ def test_delete_waits_until_no_stage_uses_the_certificate(
     environment.api_gateway.stages = {"api1": {"prod": id}}
     environment.api_gateway.inject(
         InjectedFault(
-            "DELETE", f"/clientcertificates/{id}", fakes.error(400, "BadRequestException"), 9
+            "DELETE", f"/clientcertificates/{id}", api_errors.error(400, "BadRequestException"), 9
         ),
         InjectedFault(
             "DELETE",
             f"/clientcertificates/{id}",
-            fakes.CONFLICT,
+            api_errors.CONFLICT,
             do=lambda: environment.api_gateway.stages.clear(),
         ),
     )
@@ -152,7 +152,7 @@ def test_reason_names_the_missing_permission_to_read_stages(
 ) -> None:
     event, id = create_certificate(environment, in_process)
     environment.api_gateway.stages = {"api1": {"prod": id}}
-    environment.api_gateway.inject(InjectedFault("GET", path, fakes.DENIED, times=999))
+    environment.api_gateway.inject(InjectedFault("GET", path, api_errors.DENIED, times=999))
     delete = delete_event(environment, event)
     in_process.invoke(delete)
     _, reason = expect_failure(environment, delete)
@@ -181,7 +181,7 @@ def test_reason_quotes_another_cause_of_a_rejected_delete(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
     event, id = create_certificate(environment, in_process)
-    refusal = fakes.error(400, "BadRequestException", "certificate is locked")
+    refusal = api_errors.error(400, "BadRequestException", "certificate is locked")
     environment.api_gateway.inject(InjectedFault("DELETE", ".*", refusal, times=999))
     delete = delete_event(environment, event)
     in_process.invoke(delete)
@@ -233,7 +233,7 @@ def test_reason_names_stages_that_could_be_read(
     event, id = create_certificate(environment, in_process)
     environment.api_gateway.stages = {"api1": {"prod": id}}
     environment.api_gateway.websocket_stages = {"socket1": {"live": id}}
-    environment.api_gateway.inject(InjectedFault("GET", path, fakes.DENIED, times=999))
+    environment.api_gateway.inject(InjectedFault("GET", path, api_errors.DENIED, times=999))
     delete = delete_event(environment, event)
     in_process.invoke(delete)
     _, reason = expect_failure(environment, delete)
@@ -270,13 +270,13 @@ def test_delete_succeeds_when_the_certificate_disappears_meanwhile(
 ) -> None:
     event, _ = create_certificate(environment, in_process)
     environment.api_gateway.inject(
-        InjectedFault("DELETE", ".*", fakes.error(404, "NotFoundException"), commit=True)
+        InjectedFault("DELETE", ".*", api_errors.error(404, "NotFoundException"), commit=True)
     )
     delete_certificate(environment, in_process, event)
     assert not environment.api_gateway.ids
 
 
-@pytest.mark.parametrize("response", [fakes.SERVER_ERROR, None], ids=["500", "reset"])
+@pytest.mark.parametrize("response", [api_errors.SERVER_ERROR, None], ids=["500", "reset"])
 @pytest.mark.parametrize("commit", [True, False], ids=["committed", "not-committed"])
 def test_retries_an_ambiguous_delete(
     environment: Environment, in_process: InProcessFunction, response: Response | None, commit: bool
@@ -378,7 +378,7 @@ def test_rollback_deletes_a_certificate_that_the_create_never_saw(
 ) -> None:
     """Every response to the generate call is lost; the Delete finds the certificate by its tags."""
     event = environment.event("Create")
-    unreadable = InjectedFault("GET", ".*", fakes.SERVER_ERROR, times=999)
+    unreadable = InjectedFault("GET", ".*", api_errors.SERVER_ERROR, times=999)
     lost = InjectedFault(
         "POST", ".*", None, commit=True, do=lambda: environment.api_gateway.inject(unreadable)
     )

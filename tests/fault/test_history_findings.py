@@ -7,8 +7,8 @@ from urllib.parse import SplitResult
 
 import pytest
 
+from handler_testing.environment import STACK_ID
 from local_aws.responses import Response
-from tests.fault.environment import STACK_ID
 from tests.fault.simulation import (
     Call,
     SimulatedApiGateway,

@@ -15,10 +15,10 @@ import aws_cdk as cdk
 import pytest
 
 from cdk_apigateway_client_certificate import ClientCertificateStack
+from handler_testing.environment import STACK_ID
+from handler_testing.fake_cloudformation import FakeCloudFormation
+from handler_testing.packaged_function import PackagedFunction
 from local_aws import LocalAws
-from tests.fault.environment import STACK_ID
-from tests.fault.fakes import FakeCloudFormation
-from tests.fault.packaged_function import PackagedFunction
 
 Pair = tuple[str, str]
 

@@ -13,8 +13,8 @@ from urllib.parse import SplitResult, unquote
 
 import pytest
 
+from handler_testing.environment import STACK_ID
 from local_aws.responses import Response
-from tests.fault.environment import STACK_ID
 from tests.fault.simulation import (
     SIGNATURE_VALUE,
     Call,

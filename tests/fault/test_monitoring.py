@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handler_testing.api_errors import DENIED, SERVER_ERROR, THROTTLED
+from handler_testing.environment import Environment
+from handler_testing.fake_api_gateway import InjectedFault
+from handler_testing.in_process_function import InProcessFunction
+from handler_testing.packaged_function import PackagedFunction
 from lambda_handler.clock import later
 from lambda_handler.metrics import days_to_expiry
-from tests.fault.environment import Environment
+from local_aws.responses import json_response
 from tests.fault.expect import create_certificate
-from tests.fault.fakes import DENIED, SERVER_ERROR, THROTTLED, InjectedFault, json_response
-from tests.fault.in_process_function import InProcessFunction
-from tests.fault.packaged_function import PackagedFunction
 
 DAY = timedelta(days=1)
 NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
@@ -196,7 +198,7 @@ def test_certificate_without_a_date_is_not_reported(
     ids: list[str],
     capsys: Printed,
 ) -> None:
-    response = json_response({"clientCertificateId": ids[0]})
+    response = json_response(200, {"clientCertificateId": ids[0]})
     path = f"/clientcertificates/{ids[0]}"
     environment.api_gateway.inject(InjectedFault("GET", path, response))
     outcome = in_process.invoke(task(entry(ids[0], "First"), entry(ids[1], "Second"))).outcome

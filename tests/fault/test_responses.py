@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from handler_testing import api_errors
+from handler_testing.environment import Environment
+from handler_testing.fake_api_gateway import InjectedFault
+from handler_testing.fake_cloudformation import SIGNATURE, FakeCloudFormation
+from handler_testing.in_process_function import InProcessFunction
 from local_aws.responses import Response
-from tests.fault import fakes
-from tests.fault.environment import Environment
 from tests.fault.expect import (
     create_certificate,
     delete_certificate,
@@ -23,8 +26,6 @@ from tests.fault.expect import (
     placeholder_id,
     responses_to,
 )
-from tests.fault.fakes import InjectedFault
-from tests.fault.in_process_function import InProcessFunction
 
 NOT_DELIVERED = "raised UndeliveredError: CloudFormation did not accept the response"
 
@@ -110,7 +111,7 @@ def test_sends_nothing_to_an_untrusted_response_url(
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    monkeypatch.setenv("SSL_CERT_FILE", str(fakes.FakeCloudFormation(other).authority))
+    monkeypatch.setenv("SSL_CERT_FILE", str(FakeCloudFormation(other).authority))
     ended = in_process.invoke(environment.event("Create")).outcome
     assert ended == f"{NOT_DELIVERED}: SSLCertVerificationError"
     assert not environment.cloudformation.attempts
@@ -123,7 +124,7 @@ def test_raises_when_the_response_url_refuses_connections(
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     event = environment.event(
-        "Create", ResponseURL=f"https://127.0.0.1:{port}/answer-0?{fakes.SIGNATURE}"
+        "Create", ResponseURL=f"https://127.0.0.1:{port}/answer-0?{SIGNATURE}"
     )
     assert in_process.invoke(event).outcome == f"{NOT_DELIVERED}: ConnectionRefusedError"
 
@@ -300,7 +301,7 @@ def test_import_failures_cover_every_module_except_the_entry(asset: Path) -> Non
 def test_logs_one_json_line_per_decision_with_the_request_id(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
-    environment.api_gateway.inject(InjectedFault("POST", ".*", fakes.THROTTLED))
+    environment.api_gateway.inject(InjectedFault("POST", ".*", api_errors.THROTTLED))
     event = environment.event("Create")
     lines = [json.loads(line) for line in in_process.invoke(event).logs]
     assert [line["message"] for line in lines] == [

@@ -12,14 +12,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from handler_testing import api_errors
+from handler_testing.environment import Environment
+from handler_testing.fake_api_gateway import InjectedFault
+from handler_testing.in_process_function import InProcessFunction, SkippingClock
 from lambda_handler import deadline
 from local_aws.certificate_store import Certificate
 from local_aws.client_certificates import ClientCertificates
 from local_aws.issuing import VALIDITY
 from local_aws.responses import Response
 from local_aws.throttling import TokenBucket
-from tests.fault import fakes
-from tests.fault.environment import Environment
 from tests.fault.expect import (
     create_certificate,
     delete_certificate,
@@ -29,12 +31,10 @@ from tests.fault.expect import (
     placeholder_id,
     properties,
 )
-from tests.fault.fakes import InjectedFault
-from tests.fault.in_process_function import InProcessFunction, SkippingClock
 
 
 def _throttled(retry_after: str) -> Response:
-    response = fakes.error(429, "TooManyRequestsException", "Too Many Requests")
+    response = api_errors.error(429, "TooManyRequestsException", "Too Many Requests")
     return Response(429, {**response.headers, "Retry-After": retry_after}, response.body)
 
 
@@ -125,7 +125,7 @@ def test_retries_while_the_quota_is_full(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
     """Another stack may be deleting certificates at the same time."""
-    environment.api_gateway.inject(InjectedFault("POST", ".*", fakes.QUOTA_FULL, times=2))
+    environment.api_gateway.inject(InjectedFault("POST", ".*", api_errors.QUOTA_FULL, times=2))
     create_certificate(environment, in_process)
 
 
@@ -134,7 +134,7 @@ def test_retries_while_the_quota_is_full(
 def test_retries_every_call_that_conflicts(
     environment: Environment, in_process: InProcessFunction, call: str
 ) -> None:
-    environment.api_gateway.inject(InjectedFault(call, ".*", fakes.CONFLICT, times=3))
+    environment.api_gateway.inject(InjectedFault(call, ".*", api_errors.CONFLICT, times=3))
     event, id = create_certificate(environment, in_process)
     update = environment.event(
         "Update",
@@ -153,7 +153,7 @@ def test_retries_every_call_that_conflicts(
 def test_retries_of_a_permanent_conflict_are_bounded(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
-    environment.api_gateway.inject(InjectedFault("POST", ".*", fakes.CONFLICT, times=10**6))
+    environment.api_gateway.inject(InjectedFault("POST", ".*", api_errors.CONFLICT, times=10**6))
     event = environment.event("Create")
     started = in_process.clock.monotonic()
     in_process.invoke(event)
@@ -164,7 +164,7 @@ def test_retries_of_a_permanent_conflict_are_bounded(
 
 
 @pytest.mark.failure_mode(27)
-@pytest.mark.parametrize("denial", [fakes.DENIED, fakes.UNAUTHORIZED], ids=["403", "401"])
+@pytest.mark.parametrize("denial", [api_errors.DENIED, api_errors.UNAUTHORIZED], ids=["403", "401"])
 @pytest.mark.parametrize("call", ["GET", "POST"])
 def test_retries_access_denied_while_iam_propagates(
     environment: Environment, in_process: InProcessFunction, call: str, denial: Response
@@ -196,7 +196,7 @@ ACTIONS = {
 
 
 @pytest.mark.failure_mode(28)
-@pytest.mark.parametrize("denial", [fakes.DENIED, fakes.UNAUTHORIZED], ids=["403", "401"])
+@pytest.mark.parametrize("denial", [api_errors.DENIED, api_errors.UNAUTHORIZED], ids=["403", "401"])
 @pytest.mark.parametrize(
     ("kind", "method", "path", "verb", "resource"), ACTIONS.values(), ids=ACTIONS
 )
@@ -298,7 +298,9 @@ def _date_new_certificates(store: ClientCertificates, now: Callable[[], datetime
 def test_rejected_credentials_are_not_reported_as_missing_permissions(
     environment: Environment, in_process: InProcessFunction, code: str
 ) -> None:
-    environment.api_gateway.inject(InjectedFault("GET", ".*", fakes.error(403, code), times=10**6))
+    environment.api_gateway.inject(
+        InjectedFault("GET", ".*", api_errors.error(403, code), times=10**6)
+    )
     event = environment.event("Create")
     in_process.invoke(event)
     _, reason = expect_failure(environment, event)
@@ -312,7 +314,9 @@ def test_permanent_server_error_is_retried_then_named(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
     event, id = create_certificate(environment, in_process)
-    environment.api_gateway.inject(InjectedFault("DELETE", ".*", fakes.UNAVAILABLE, times=10**6))
+    environment.api_gateway.inject(
+        InjectedFault("DELETE", ".*", api_errors.UNAVAILABLE, times=10**6)
+    )
     delete = delete_event(environment, event)
     in_process.invoke(delete)
     physical_id, reason = expect_failure(environment, delete)

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.fault import fakes
-from tests.fault.environment import Environment
+from handler_testing import api_errors
+from handler_testing.environment import Environment
+from handler_testing.fake_api_gateway import InjectedFault
+from handler_testing.in_process_function import InProcessFunction
+from handler_testing.packaged_function import PackagedFunction
 from tests.fault.expect import (
     create_certificate,
     delete_event,
@@ -17,13 +20,10 @@ from tests.fault.expect import (
     responses_to,
 )
 from tests.fault.expect import tag_list as tags
-from tests.fault.fakes import InjectedFault
-from tests.fault.in_process_function import InProcessFunction
-from tests.fault.packaged_function import PackagedFunction
 from tests.fault.test_adoption import adopting, foreign, state
 
 FIRST_RELEASE = Path(__file__).parents[1] / "upgrade" / "release-3099264"
-REFUSED = fakes.error(400, "BadRequestException")
+REFUSED = api_errors.error(400, "BadRequestException")
 
 
 def update(

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from handler_testing import api_errors
+from handler_testing.environment import Environment
+from handler_testing.fake_api_gateway import InjectedFault
+from handler_testing.in_process_function import InProcessFunction
 from local_aws.responses import Response
-from tests.fault import fakes
-from tests.fault.environment import Environment
 from tests.fault.expect import (
     create_certificate,
     delete_certificate,
@@ -18,8 +20,6 @@ from tests.fault.expect import (
     properties,
     tag_list,
 )
-from tests.fault.fakes import InjectedFault
-from tests.fault.in_process_function import InProcessFunction
 
 
 def _update(
@@ -85,7 +85,7 @@ def test_rollback_after_a_failed_replacement_succeeds(
     del environment.api_gateway.store.certificates[id]
     update = _update(environment, id, OLD, NEW)
     environment.api_gateway.inject(
-        InjectedFault("POST", ".*", fakes.error(400, "BadRequestException"))
+        InjectedFault("POST", ".*", api_errors.error(400, "BadRequestException"))
     )
     in_process.invoke(update)
     assert expect_failure(environment, update)[0] == id
@@ -160,7 +160,7 @@ def test_create_sends_the_description_unchanged(
 def test_reason_quotes_a_rejected_description_error(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
-    refusal = fakes.error(400, "BadRequestException", "Description too long")
+    refusal = api_errors.error(400, "BadRequestException", "Description too long")
     environment.api_gateway.inject(InjectedFault("POST", ".*", refusal))
     event = environment.event("Create", ResourceProperties=properties(Description="x" * 20000))
     in_process.invoke(event)
@@ -252,7 +252,7 @@ def test_rollback_restores_the_certificate_exactly(
 ) -> None:
     _, id = create_certificate(environment, in_process, ResourceProperties=OLD)
     before = _state(environment, id)
-    refusal = fakes.error(400, "BadRequestException")
+    refusal = api_errors.error(400, "BadRequestException")
     environment.api_gateway.inject(InjectedFault(call, ".*", refusal, commit=commit))
     update = _update(environment, id, OLD, NEW)
     in_process.invoke(update)
@@ -278,7 +278,7 @@ def test_rollback_removes_added_description_and_tags(
     assert _state(environment, id) == before == ("", expected_tags(event))
 
 
-@pytest.mark.parametrize("response", [fakes.SERVER_ERROR, None], ids=["500", "reset"])
+@pytest.mark.parametrize("response", [api_errors.SERVER_ERROR, None], ids=["500", "reset"])
 @pytest.mark.parametrize("call", ["GET", "PATCH", "PUT", "DELETE"])
 def test_retries_an_ambiguous_call_of_an_update(
     environment: Environment, in_process: InProcessFunction, call: str, response: Response | None

@@ -6,7 +6,8 @@ import aws_cdk as cdk
 import pytest
 
 from cdk_apigateway_client_certificate import ClientCertificate
-from tests.fault.environment import Environment
+from handler_testing.environment import Environment
+from handler_testing.in_process_function import InProcessFunction
 from tests.fault.expect import (
     create_certificate,
     expect_failure,
@@ -16,7 +17,6 @@ from tests.fault.expect import (
     responses_to,
     tag_list,
 )
-from tests.fault.in_process_function import InProcessFunction
 
 BAD_TAGS = {
     "aws-prefix": {"aws:team": "x"},

@@ -5,7 +5,19 @@ from typing import Any
 
 from local_aws import LocalAws
 
-__all__ = ["POLL_QUICKLY", "Stack"]
+__all__ = ["ASSUMED_BY_LAMBDA", "POLL_QUICKLY", "Stack"]
+
+ASSUMED_BY_LAMBDA = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+"""The trust policy of a function's role."""
 
 POLL_QUICKLY = {"Delay": 0.2, "MaxAttempts": 100}
 

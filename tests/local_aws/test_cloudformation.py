@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import WaiterError
 
 from local_aws import LocalAws
-from tests.local_aws.stack import POLL_QUICKLY, Stack
+from tests.local_aws.stack import ASSUMED_BY_LAMBDA, POLL_QUICKLY, Stack
 from tests.local_aws.waiting import eventually
 
 STACK = "native"
@@ -210,16 +210,6 @@ def handler(event, context):
     body = json.dumps(response).encode()
     urllib.request.urlopen(urllib.request.Request(event["ResponseURL"], body, method="PUT"))
 """
-ASSUMED_BY_LAMBDA = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 
 
 def test_failed_delete_keeps_dependencies_of_the_failed_resource(

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from local_aws import LocalAws, LocalAwsError
+from tests.local_aws.stack import ASSUMED_BY_LAMBDA
 from tests.local_aws.waiting import eventually
 
 REPOSITORY = Path(__file__).parents[2]
@@ -32,16 +33,6 @@ def handler(event, context):
     return {"environment": dict(os.environ), "python": sys.executable, "pid": os.getpid(),
             "listed": listed}
 """
-ASSUMED_BY_LAMBDA = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
 
 
 def invoke_function(aws: LocalAws, name: str) -> dict[str, Any]:

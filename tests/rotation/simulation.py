@@ -25,9 +25,9 @@ from botocore.httpsession import URLLib3Session
 from botocore.useragent import UserAgentString
 from urllib3 import HTTPHeaderDict
 
+from handler_testing.api_errors import error
+from handler_testing.environment import aws_variables, replace_aws_variables
 from local_aws.responses import Response, json_response
-from tests.fault.environment import aws_variables, replace_aws_variables
-from tests.fault.fakes import error
 from tests.fault.simulation import (
     ProcessKilled,
     SimulatedApiGateway,

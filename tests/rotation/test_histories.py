@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from handler_testing.api_errors import error
 from local_aws.responses import Response
-from tests.fault.fakes import error
 from tests.fault.simulation import ProcessKilled
 from tests.rotation.simulation import (
     BETA,

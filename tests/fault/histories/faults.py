@@ -4,21 +4,21 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from tests.fault import fakes
+from handler_testing import api_errors
 from tests.fault.simulation import Call
 
 FOREVER = 10_000
 """More calls than any invocation makes."""
 
 RESPONSES = {
-    "throttled": fakes.THROTTLED,
-    "quota": fakes.QUOTA_FULL,
-    "conflict": fakes.CONFLICT,
-    "denied": fakes.DENIED,
-    "unauthorized": fakes.UNAUTHORIZED,
-    "server error": fakes.SERVER_ERROR,
-    "unavailable": fakes.UNAVAILABLE,
-    "refused": fakes.error(400, "BadRequestException"),
+    "throttled": api_errors.THROTTLED,
+    "quota": api_errors.QUOTA_FULL,
+    "conflict": api_errors.CONFLICT,
+    "denied": api_errors.DENIED,
+    "unauthorized": api_errors.UNAUTHORIZED,
+    "server error": api_errors.SERVER_ERROR,
+    "unavailable": api_errors.UNAVAILABLE,
+    "refused": api_errors.error(400, "BadRequestException"),
 }
 AMBIGUOUS_KINDS = ("server error", "unavailable", "reset", "hang")
 """Faults after which a call may or may not have taken effect."""

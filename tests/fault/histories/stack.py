@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from hypothesis.stateful import RuleBasedStateMachine
 
+from handler_testing.environment import STACK_ID
 from lambda_handler.contract import OwnTag
 from local_aws.certificate_store import Certificate
-from tests.fault.environment import STACK_ID
 from tests.fault.histories.requests import (
     ADOPT,
     LOGICAL_IDS,

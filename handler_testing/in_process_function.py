@@ -13,9 +13,9 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.fault.environment import Environment, replace_aws_variables
-from tests.fault.lambda_runtime import LambdaContext
-from tests.fault.packaged_function import InvocationResult
+from handler_testing.environment import Environment, replace_aws_variables
+from handler_testing.lambda_runtime import LambdaContext
+from handler_testing.packaged_function import InvocationResult
 
 
 class SkippingClock:

@@ -9,23 +9,12 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.fault.fakes import FakeApiGateway, FakeCloudFormation
-from tests.fault.packaged_function import InvocationResult, PackagedFunction
+from handler_testing.fake_api_gateway import FakeApiGateway
+from handler_testing.fake_cloudformation import FakeCloudFormation
+from handler_testing.packaged_function import InvocationResult, PackagedFunction
+from local_aws.settings import aws_variables
 
 STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/Stack/51af3dc0-0000"
-
-
-def aws_variables(region: str = "us-east-1") -> dict[str, str]:
-    """Return the AWS variables of a function: Region, credentials and no configuration files."""
-    return {
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
 
 
 def replace_aws_variables(patch: pytest.MonkeyPatch, variables: Mapping[str, str]) -> None:
@@ -74,7 +63,7 @@ class Environment:
     def variables(self) -> dict[str, str]:
         """The environment variables of a function, which point it at the fakes."""
         return {
-            **aws_variables(self.region),
+            **aws_variables(self.region, "test", "test"),
             "AWS_ENDPOINT_URL": self.api_gateway.url,
             "SSL_CERT_FILE": str(self.cloudformation.authority),
         }
