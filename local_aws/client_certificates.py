@@ -56,7 +56,7 @@ class ClientCertificates(CertificateStore):
         quota: int = 60,
         throttled: bool = False,
         tags_in_list: bool = True,
-        stages_using: Callable[[str], list[str]] = lambda id: [],
+        stages_using: Callable[[str], list[str]] = lambda _: [],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         bucket: TokenBucket | None = None,
     ) -> None:

@@ -14,7 +14,7 @@ class Clock:
         on_change: Called with each new offset.
     """
 
-    def __init__(self, on_change: Callable[[timedelta], None] = lambda offset: None) -> None:
+    def __init__(self, on_change: Callable[[timedelta], None] = lambda _: None) -> None:
         self._offset, self._on_change = timedelta(), on_change
         self._lock = threading.Lock()
 

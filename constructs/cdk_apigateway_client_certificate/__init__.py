@@ -2,6 +2,7 @@
 
 from ._provider import ClientCertificateProvider
 from .client_certificate import ClientCertificate, IClientCertificate
+from .rotating_client_certificate import RotatingClientCertificate
 from .stack import ClientCertificateStack
 
 __all__ = [
@@ -9,4 +10,5 @@ __all__ = [
     "ClientCertificateProvider",
     "ClientCertificateStack",
     "IClientCertificate",
+    "RotatingClientCertificate",
 ]

@@ -26,8 +26,9 @@ from botocore.useragent import UserAgentString
 from urllib3 import HTTPHeaderDict
 
 from handler_testing.api_errors import error
-from handler_testing.environment import aws_variables, replace_aws_variables
+from handler_testing.environment import replace_aws_variables
 from local_aws.responses import Response, json_response
+from local_aws.settings import aws_variables
 from tests.fault.simulation import (
     ProcessKilled,
     SimulatedApiGateway,
@@ -402,7 +403,7 @@ def properties(**changes: Any) -> dict[str, Any]:
 def simulated() -> Iterator[Simulation]:
     """Patch the handler for the duration of the context."""
     with pytest.MonkeyPatch.context() as patch:
-        replace_aws_variables(patch, aws_variables())
+        replace_aws_variables(patch, aws_variables("us-east-1", "test", "test"))
         patch.setattr(boto3, "DEFAULT_SESSION", None)
         main, custom_resource, calls, deadline, certificate, log, metrics, *rest = (
             importlib.import_module(f"lambda_handler.{name}")
