@@ -43,7 +43,7 @@ class RotatingClientCertificate(ClientCertificateBase):
     A function runs every hour, at each deploy that concerns it and after each update of a stage's
     stack. It issues the next certificate, publishes its PEM beside the current one, waits for
     `overlap`, asks the backend whether it accepts the next one, switches the stages, waits again,
-    and deletes the old one.
+    and deletes the old one. An example::
 
         certificate = RotatingClientCertificate(
             self,
