@@ -51,6 +51,8 @@ def _with_backend(observe: Callable[[Account, Backend], Verdict]) -> Callable[[R
     return observe_with_backend
 
 
+_ROTATING: Final = "constructs/cdk_apigateway_client_certificate/rotating_client_certificate.py"
+
 CLAIMS: Final = (
     Claim(
         "`GetClientCertificates` returns the tags of each certificate",
@@ -131,6 +133,7 @@ CLAIMS: Final = (
         "A stage presents its new client certificate without a new deployment of the API",
         (
             "docs/how-to/replace.md",
+            "docs/how-to/rotate.md",
             "constructs/cdk_apigateway_client_certificate/client_certificate.py",
         ),
         "Not handled: the stage would present the old certificate, which CloudFormation is about "
@@ -141,8 +144,9 @@ CLAIMS: Final = (
     ),
     Claim(
         "`TestInvokeMethod` presents the certificate of its parameter `clientCertificateId`",
-        (),
-        "Nothing relies on it yet",
+        (_ROTATING,),
+        "Not handled: the backend checks of a rotation would prove nothing. If API Gateway presents "
+        "none, a backend that requires one refuses, and the rotation is held",
         "a client certificate and a REST API",
         observe=_with_backend(stages.test_invoke),
         needs_backend=True,
@@ -150,9 +154,10 @@ CLAIMS: Final = (
     Claim(
         "CloudFormation does not change a stage's client certificate if the template sets none, "
         "even when another property of the stage changes",
-        (),
-        "Handled: `attach_to` sets the certificate in the template. A certificate that was "
-        "attached outside of the template would be detached",
+        (_ROTATING,),
+        "Handled: `attach_to` sets the certificate in the template. A rotating certificate is not "
+        "in the template: its function would attach it again at the end of the update, and until "
+        "then the stage would present none",
         "a client certificate and a CloudFormation stack with a REST API",
         observe=lambda run: stacks.unnamed_certificate(run.account),
     ),
