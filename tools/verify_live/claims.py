@@ -145,8 +145,8 @@ CLAIMS: Final = (
     Claim(
         "`TestInvokeMethod` presents the certificate of its parameter `clientCertificateId`",
         (_ROTATING,),
-        "Not handled: the backend checks of a rotation would prove nothing. If API Gateway presents "
-        "none, a backend that requires one refuses, and the rotation is held",
+        "Not handled: the backend checks of a rotation would prove nothing. If API Gateway "
+        "presents none, a backend that requires one refuses, and the rotation is held",
         "a client certificate and a REST API",
         observe=_with_backend(stages.test_invoke),
         needs_backend=True,
