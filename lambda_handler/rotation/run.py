@@ -3,11 +3,12 @@
 import logging
 import random
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from .. import faults, metrics
 from ..calls import ApiError
-from ..contract import Metric
+from ..contract import Metric, OwnTag
 from ..deadline import Deadline
 from ..errors import RefusedError, RequestError
 from ..faults import Fault
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 MAX_GENERATES: Final = 6
 """Calls of one run that may each have issued a certificate."""
+MAX_CLOCK_SKEW: Final = timedelta(days=1)
+"""How far a tag may be ahead: more than a run that EventBridge delivers late is behind."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,12 @@ def converge(work: Work, policy: Policy, deadline: Deadline) -> Outcome:
             emit(work, "Rotation Held", next_, message=reason)
         except RequestError as error:
             failures[None] = error
+    if observed.newest_state is not None and observed.newest_state - work.now > MAX_CLOCK_SKEW:
+        failures[None] = RefusedError(
+            f"a tag {OwnTag.PREFIX}*-at of a client certificate says "
+            f"{observed.newest_state.isoformat()}, which is in the future, so nothing is done "
+            "before then: remove that tag (aws apigateway untag-resource)"
+        )
     if missing := {it.path for it in work.settings.stages} - observed.presents.keys():
         failures[None] = RefusedError(
             f"stage {min(missing)} does not exist: remove it from the stages, or deploy it again"
