@@ -43,7 +43,12 @@ def main() -> None:
     arguments.add_argument("names", nargs="*", metavar="name", help=f"of: {', '.join(ROWS)}")
     arguments.add_argument("--rounds", type=int, help="instead of each benchmark's own number")
     arguments.add_argument("--dry", action="store_true", help="write no file")
+    arguments.add_argument(
+        "--redraw", action="store_true", help="only draw the plots, from docs/benchmarks.json"
+    )
     options = arguments.parse_args()
+    if options.redraw:
+        return report.redraw()
     if unknown := set(options.names) - set(ROWS):
         arguments.error(f"no such benchmark: {min(unknown)}; there are {', '.join(ROWS)}")
     for name in options.names or ROWS:

@@ -51,17 +51,9 @@ def section(result: Result) -> str:
         lines.append(
             f"| {it.subject} | {it.measure} | {_n(it.value)}{spread} {it.unit} | {verdict} |"
         )
-    if plotted(result):
+    if result.name in plots.CHARTS:
         lines += ["", f"![{result.title}](benchmarks-{result.name}.svg)"]
     return "\n".join([*lines, ""])
-
-
-def plotted(result: Result) -> list[Figure]:
-    """What is worth a plot: wall times that are ratios to the same thing."""
-    compared = [it for it in result.figures if it.measure == "wall" and "times" in it.unit]
-    unit = compared[-1].unit if compared else ""
-    alike = [it for it in compared if it.unit == unit]
-    return alike if len(alike) > 2 else []
 
 
 def _n(value: float) -> str:
@@ -81,10 +73,21 @@ def write(result: Result) -> None:
     _JSON.write_text(
         json.dumps({"machine": machine, "rows": ordered}, indent=1, ensure_ascii=False) + "\n"
     )
-    if figures := plotted(result):
-        plots.bars(result.title, figures, _DOCS / f"benchmarks-{result.name}.svg")
+    draw(result)
     results = [_read(row) for row in ordered.values()]
     _MARKDOWN.write_text(_with(_MARKDOWN.read_text(), _tables(machine, results)))
+
+
+def draw(result: Result) -> None:
+    """Draw the plot of a result that has one."""
+    if chart := plots.CHARTS.get(result.name):
+        plots.draw(chart, result.figures, _DOCS / f"benchmarks-{result.name}.svg")
+
+
+def redraw() -> None:
+    """Draw all plots from the figures in benchmarks.json."""
+    for row in json.loads(_JSON.read_text())["rows"].values():
+        draw(_read(row))
 
 
 def _read(row: dict[str, Any]) -> Result:
