@@ -187,9 +187,8 @@ def simulated_function() -> Iterator[SimulatedFunction]:
         # The handler may have been imported before without a Region, which is an import error.
         patch.setattr(main, "IMPORT_ERROR", None)
         patch.setattr(main, "custom_resource", custom_resource, raising=False)
-        client = calls.make_client("apigateway", calls.CALL_SECONDS)
-        patch.setattr(custom_resource, "CLIENT", client)
-        patch.setattr(calls, "make_client", lambda _service, _seconds: client)
+        client = calls.make_client.__wrapped__("apigateway", calls.CALL_SECONDS)
+        patch.setattr(custom_resource, "client", lambda _seconds: client)
         for module in (main, calls, deadline, certificate):
             patch.setattr(module, "time", clock)
         for module in (deadline, certificate):

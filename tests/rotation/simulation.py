@@ -4,6 +4,7 @@ Everything above HTTP is real: `main.handler`, crhelper, and botocore's serializ
 A day of simulated time costs nothing, so that years of rotation take a second.
 """
 
+import functools
 import importlib
 import io
 import itertools
@@ -416,9 +417,9 @@ def simulated() -> Iterator[Simulation]:
         simulation = Simulation(main, clock)
         patch.setattr(main, "IMPORT_ERROR", None)
         patch.setattr(main, "custom_resource", custom_resource, raising=False)
-        calls.make_client.cache_clear()
-        client = calls.make_client("apigateway", calls.CALL_SECONDS)
-        patch.setattr(custom_resource, "client", lambda _seconds: client)
+        clients = functools.cache(functools.partial(calls.make_client.__wrapped__, call_seconds=20))
+        patch.setattr(calls, "make_client", lambda service, _seconds: clients(service))
+        patch.setattr(custom_resource, "client", lambda _seconds: clients("apigateway"))
         for module in (main, calls, deadline, certificate):
             patch.setattr(module, "time", clock)
         for module in (deadline, certificate, *rest):
@@ -444,7 +445,6 @@ def simulated() -> Iterator[Simulation]:
             log.configure()
         patch.setattr(metrics, "print", _append_to(simulation), raising=False)
         yield simulation
-        calls.make_client.cache_clear()
 
 
 def _call(request: AWSPreparedRequest) -> Call:
