@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..api_gateway import ApiGateway, Certificate
-from ..contract import OwnTag
 from .model import Generation, Observed, in_order, read_generation
 from .services import Services, StageState
 from .settings import Settings
@@ -18,8 +17,8 @@ class Listing:
     """
 
     certificates: list[Certificate] | None = None
-    foreign: set[str] = field(default_factory=set)
-    """IDs of those that belong to no rotation. Where lists have no tags, each is asked once."""
+    read: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """The tags that were read one by one, by a certificate's ID, where lists have none."""
     issued: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     tagged: dict[str, dict[str, str | None]] = field(default_factory=dict)
@@ -47,7 +46,7 @@ class Observer:
         if again or self._listing.certificates is None:
             self._listing.certificates = list(self._api.certificates())
         return Observed(
-            generations=self._generations(self._listing.certificates),
+            generations=self._generations(self._listing.certificates, again=again),
             presents={path: state.certificate_id for path, state in self.stages().items()},
             bundle=self._services.bundle(self._settings),
         )
@@ -57,17 +56,21 @@ class Observer:
         found = {stage.path: self._services.stage(stage) for stage in self._settings.stages}
         return {path: state for path, state in found.items() if state is not None}
 
-    def _generations(self, certificates: list[Certificate]) -> tuple[Generation, ...]:
+    def _generations(
+        self, certificates: list[Certificate], *, again: bool
+    ) -> tuple[Generation, ...]:
         listing = self._listing
+        # Of the list alone: what is read one by one below has tags, even where lists have none.
+        lists_tags = any(it.tags for it in certificates)
         existing = {it.id: it for it in certificates if it.id not in listing.deleted}
         for id in listing.issued - listing.deleted - existing.keys():
             if certificate := self._api.get(id):
                 existing[id] = certificate
-        lists_tags = any(it.tags for it in existing.values())
         found: list[Generation] = []
         for certificate in existing.values():
-            tags = self._tags(certificate, lists_tags)
-            if self._settings.owner_tags.items() <= tags.items():
+            listed = certificate.tags or {} if lists_tags else self._read_tags(certificate, again)
+            tags = _merge(listed, listing.tagged.get(certificate.id, {}))
+            if self._owns(tags):
                 if not (certificate.pem and certificate.expires):  # the list may omit them
                     certificate = self._api.get(certificate.id) or certificate
                 generation = read_generation(certificate, tags)
@@ -75,13 +78,21 @@ class Observer:
                     found.append(generation)
         return in_order(found)
 
-    def _tags(self, certificate: Certificate, lists_tags: bool) -> Mapping[str, str]:
-        """Return a certificate's tags, with what this invocation has written."""
-        tags = certificate.tags or {}
-        written = self._listing.tagged.get(certificate.id, {})
-        if not lists_tags and (written or certificate.id not in self._listing.foreign):
-            tags = self._api.tags(certificate)
-            if OwnTag.GENERATION not in tags:
-                self._listing.foreign.add(certificate.id)
-        merged = {**tags, **written}
-        return {key: value for key, value in merged.items() if value is not None}
+    def _read_tags(self, certificate: Certificate, again: bool) -> Mapping[str, str]:
+        """Return the tags of a certificate that was listed without.
+
+        They are read once an invocation, and again before each step only if they are of this
+        resource.
+        """
+        tags = self._listing.read.get(certificate.id)
+        if tags is None or (again and self._owns(tags)):
+            tags = self._listing.read[certificate.id] = self._api.tags(certificate)
+        return tags
+
+    def _owns(self, tags: Mapping[str, str]) -> bool:
+        return self._settings.owner_tags.items() <= tags.items()
+
+
+def _merge(tags: Mapping[str, str], written: Mapping[str, str | None]) -> dict[str, str]:
+    """Return a certificate's tags, with those that this invocation has written or removed."""
+    return {key: value for key, value in {**tags, **written}.items() if value is not None}
