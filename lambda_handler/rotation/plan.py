@@ -10,7 +10,7 @@ certificates, their tags, the stages and the trust bundle.
 the first one and observes again, so no step depends on another one of the same list.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -27,9 +27,13 @@ State = Literal["published", "accepted", "retired"]
 
 @dataclass(frozen=True)
 class Generate:
-    """Issue the certificate of a generation, with its tags."""
+    """Issue the certificate of a generation, with its tags.
 
-    number: int
+    All are equal, so that a run issues at most one: with a wrong clock, each new certificate would
+    count as expired, and a run would use up the account's quota.
+    """
+
+    number: int = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,7 @@ def _is_ready(next_: Generation, observed: Observed, policy: Policy, now: dateti
 
 
 def _waited(generation: Generation, policy: Policy, now: datetime) -> bool:
-    return generation.published is not None and generation.published + policy.overlap <= now
+    return generation.published is not None and policy.overlap <= now - generation.published
 
 
 def _retire(observed: Observed, policy: Policy, now: datetime) -> list[Step]:
@@ -223,7 +227,7 @@ def _generate(observed: Observed, policy: Policy, now: datetime) -> list[Step]:
     live = [it for it in observed.generations if now < it.expires]
     if next_generation(observed, now) is not None or len(live) >= MAX_GENERATIONS:
         return []
-    expires_soon = current.expires - policy.rotate_before_expiry <= now
+    expires_soon = current.expires - now <= policy.rotate_before_expiry
     asked_for = policy.reason is not None and policy.reason not in {it.reason for it in live}
     if not (expires_soon or asked_for):
         return []
@@ -307,7 +311,7 @@ def _superfluous(observed: Observed, now: datetime) -> list[Generation]:
 
 
 def _is_past(generation: Generation, policy: Policy, now: datetime) -> bool:
-    return generation.retired is not None and generation.retired + policy.overlap <= now
+    return generation.retired is not None and policy.overlap <= now - generation.retired
 
 
 def _active(observed: Observed) -> list[Generation]:
