@@ -64,8 +64,12 @@ def carry_out(work: Work, step: Step, observed: Observed) -> dict[str, bool]:
             _adopt(work, id)
         case Publish(value):
             work.services.publish(work.settings, value)
-            emit(work, "Trust Bundle Published", observed.generations[-1])
+            if all(it.published for it in observed.generations):  # else its mark announces it
+                emit(work, "Trust Bundle Published", observed.generations[-1])
         case Mark(id, state, moment):
+            if state == "published" and moment is not None:
+                # Before the tag: if it fails, the next run repeats it, and the wait starts then.
+                emit(work, "Trust Bundle Published", generations[id])
             written = None if moment is None else moment.astimezone(UTC).isoformat()
             tag(work, generations[id].certificate, {_STATE_TAGS[state]: written})
         case Check(ids):
