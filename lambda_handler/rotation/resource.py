@@ -23,10 +23,10 @@ from ..request import (
 )
 from . import settings
 from .carry_out import Work, release
-from .model import Generation, Observed
+from .model import Generation, Observed, Policy
 from .observe import Listing
 from .plan import current_generation
-from .run import converge, deploy_failures, report
+from .run import check_deployed, converge, report
 from .services import Services
 from .settings import Stage
 
@@ -54,17 +54,18 @@ def carry_out_request(
         refuse_unknown(properties, RotatingProperty.ALL)
     check_ownership_tags(event)
     work = _work(event, properties, api, services)
+    policy = replace(work.settings.policy, may_begin=True)
     previous = event.get("OldResourceProperties") or {}
     if event["RequestType"] == "Update":
+        policy = replace(policy, adopts=None)  # only the first of all generations is adopted
         _check_parameter_name(work, previous)
     else:
         services.owns_parameter(work.settings)  # refuses somebody else's before anything is made
     observed = work.observer.observe(again=True)
-    _check_new_stages(work, observed, previous)
+    _check_new_stages(observed, previous, policy)
     _change(work, observed.generations, previous)
-    outcome = converge(work, replace(work.settings.policy, may_begin=True), deadline)
-    if failures := deploy_failures(outcome):
-        raise RefusedError("; ".join(map(str, failures)))
+    outcome = converge(work, policy, deadline)
+    check_deployed(work, outcome)
     _detach_removed(work, outcome.observed, previous)
     report(work, outcome)
     current = current_generation(outcome.observed, work.settings.policy, work.now)
@@ -97,10 +98,10 @@ def _check_parameter_name(work: Work, previous: Mapping[str, Any]) -> None:
         )
 
 
-def _check_new_stages(work: Work, observed: Observed, previous: Mapping[str, Any]) -> None:
+def _check_new_stages(observed: Observed, previous: Mapping[str, Any], policy: Policy) -> None:
     """Refuse a stage that presents somebody else's certificate when it becomes managed."""
     managed = {stage.path for stage in _previous_stages(previous)}
-    ours = {None, work.settings.policy.adopts, *(it.id for it in observed.generations)}
+    ours = {None, policy.adopts, *(it.id for it in observed.generations)}
     for stage, presented in observed.presents.items():
         if stage not in managed and presented not in ours:
             raise RefusedError(

@@ -12,9 +12,10 @@ from ..contract import Metric, OwnTag
 from ..deadline import Deadline
 from ..errors import RefusedError, RequestError
 from ..faults import Fault
+from .bundle import contains
 from .carry_out import Work, carry_out, emit
 from .model import Observed, Policy
-from .plan import Delete, Generate, Mark, Step, Switch, held, next_generation, plan
+from .plan import Generate, Mark, Step, Switch, held, next_generation, plan
 
 logger = logging.getLogger(__name__)
 
@@ -107,12 +108,25 @@ def report(work: Work, outcome: Outcome) -> None:
         metrics.emit(work.settings.stack_name, work.settings.logical_id, values, work.now)
 
 
-def deploy_failures(outcome: Outcome) -> list[RequestError]:
-    """Return the failures that fail a deploy.
+def check_deployed(work: Work, outcome: Outcome) -> None:
+    """Check that each stage presents a certificate of the resource that is in the trust bundle.
 
-    An old certificate that something else still uses does not: the rollback would fail as well.
+    A deploy does not fail because a rotation cannot go on, for example while the quota is full or
+    something else uses an old certificate: the rollback would fail as well. Scheduled runs do.
+
+    Raises:
+        RefusedError: A stage does not. The text says why.
     """
-    return [error for step, error in outcome.failures.items() if not isinstance(step, Delete)]
+    observed = outcome.observed
+    trusted = {it.id for it in observed.generations if contains(observed.bundle, it.pem)}
+    for stage in work.settings.stages:
+        if observed.presents.get(stage.path) not in trusted:
+            reasons = "; ".join(map(str, outcome.failures.values())) or (
+                "another run has changed this resource at a later time: deploy again"
+            )
+            raise RefusedError(
+                f"stage {stage.path} does not present a published certificate: {reasons}"
+            )
 
 
 def _first(steps: list[Step], finished: set[Step]) -> Step | None:
