@@ -168,6 +168,7 @@ def test_parameter_name_cannot_change_and_the_rollback_succeeds(simulation: Simu
     assert simulation.presented == {PROD: id}
 
 
+@pytest.mark.failure_mode(60)
 def test_failed_create_leaves_what_was_there_before(simulation: Simulation) -> None:
     id = issue(simulation)
     simulation.aws.stages |= {PROD: SimulatedStage(id), BETA: SimulatedStage()}
@@ -530,3 +531,80 @@ def test_further_reason_waits_until_only_two_generations_exist(simulation: Simul
     simulation.run_every(24, days=60)
     (newest,) = simulation.generations.values()
     assert int(newest["client-certificate:generation"]) >= 3
+
+
+# A certificate deleted by hand, a crash, a permission that is missing.
+
+
+@pytest.mark.failure_mode(56)
+def test_current_certificate_deleted_by_hand_is_replaced_by_the_next_one(
+    simulation: Simulation,
+) -> None:
+    old, new = rotate_to_published(simulation)
+    simulation.aws.stages[PROD].certificate = None
+    del simulation.aws.certificates.certificates[old]
+    simulation.advance(hours=1)
+    assert simulation.run() == "returned"
+    assert simulation.presented == {PROD: new}
+    assert simulation.bundle == [new]
+
+
+@pytest.mark.failure_mode(56)
+def test_next_certificate_deleted_by_hand_is_issued_again(simulation: Simulation) -> None:
+    old, new = rotate_to_published(simulation)
+    del simulation.aws.certificates.certificates[new]
+    simulation.advance(hours=1)
+    assert simulation.run() == "returned"
+    assert simulation.presented == {PROD: old}
+    first, second = simulation.generations
+    assert (first, simulation.bundle) == (old, [old, second])
+
+
+@pytest.mark.failure_mode(57)
+@pytest.mark.parametrize("writes", range(1, 12))
+def test_rotation_goes_on_after_a_crash_at_any_write(simulation: Simulation, writes: int) -> None:
+    simulation.create(properties())
+    (old,) = simulation.generations
+    left = [writes]
+
+    def after(call: Call) -> None:
+        if call.name.startswith(("POST", "PUT", "PATCH", "DELETE", "ssm:Put", "events:")):
+            left[0] -= 1
+            if left[0] == 0:
+                raise ProcessKilled
+
+    simulation.aws.after = after
+    simulation.advance(days=306)
+    outcomes = []
+    for _ in range(40):
+        outcomes.append(simulation.run())
+        simulation.advance(days=1)
+    assert outcomes.count("killed") == 1
+    (new,) = simulation.generations
+    assert new != old
+    assert simulation.presented == {PROD: new}
+    assert simulation.bundle == [new]
+
+
+@pytest.mark.failure_mode(58)
+@pytest.mark.parametrize(
+    "call", ["POST /clientcertificates", "ssm:PutParameter", "PUT /tags", "PATCH", "DELETE"]
+)
+def test_denied_step_fails_each_run_until_it_is_permitted(
+    simulation: Simulation, call: str
+) -> None:
+    simulation.create(properties())
+    (old,) = simulation.generations
+    simulation.advance(days=306)
+    of_json, denied = call.startswith("ssm:"), "AccessDeniedException"
+    fail(simulation, call, json_error(denied) if of_json else error(403, denied))
+    outcomes = []
+    for _ in range(3):
+        outcomes.append(simulation.run())
+        assert None not in simulation.presented.values()
+        simulation.advance(days=15)
+    assert any("was not permitted" in it for it in outcomes)
+    fail(simulation, call, None)
+    simulation.run_every(24, days=40)
+    (new,) = simulation.generations
+    assert (new != old, simulation.presented, simulation.bundle) == (True, {PROD: new}, [new])

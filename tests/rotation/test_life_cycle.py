@@ -1,5 +1,7 @@
 """A rotation from its first generation to its end, without faults."""
 
+import pytest
+
 from tests.rotation.simulation import (
     BETA,
     CHECK,
@@ -49,6 +51,7 @@ def test_rotation_replaces_the_certificate_without_a_gap(simulation: Simulation)
     assert simulation.bundle == [second]
 
 
+@pytest.mark.failure_mode(59)
 def test_backend_decides_when_to_switch(simulation: Simulation) -> None:
     simulation.create(properties(BackendChecks=[CHECK]))
     (first,) = simulation.generations

@@ -245,6 +245,13 @@ def test_switch_needs_an_answer_of_this_run() -> None:
     assert steps(observed(old, new), CHECKED) == [Check(("old", "new"))]
 
 
+def test_backend_is_asked_only_while_both_certificates_are_published() -> None:
+    old, new = generation("old", 1), generation("new", 2, published=-1)
+    for bundled in ((old,), (new,), ()):
+        assert Check(("old", "new")) not in steps(observed(old, new, bundled=bundled), CHECKED)
+    assert steps(observed(old, new), CHECKED) == [Check(("old", "new"))]
+
+
 def test_accepted_checks_do_not_shorten_the_wait() -> None:
     old, new = generation("old", 1), generation("new", 2, published=-1, accepted=-0.5)
     seen = observed(old, new, accepts={"old": True, "new": True})
