@@ -9,13 +9,15 @@ import json
 import os
 import sys
 import time
+import uuid
 from typing import Any
 
 
 class LambdaContext:
-    """The part of Lambda's context that says how much time is left."""
+    """The part of Lambda's context that the handler uses."""
 
     def __init__(self, seconds: float) -> None:
+        self.aws_request_id = str(uuid.uuid4())
         self._end = time.monotonic() + seconds
 
     def get_remaining_time_in_millis(self) -> int:
