@@ -260,11 +260,19 @@ class Simulation:
 
     def run(self, time: datetime | None = None) -> str:
         """Run as the schedule does, and return "returned" or the error."""
-        resource = {"StackId": STACK_ID, "LogicalId": LOGICAL_ID, **(self.properties or {})}
+        return self.run_all({LOGICAL_ID: self.properties or {}}, time)
+
+    def run_all(
+        self, resources: Mapping[str, Mapping[str, Any]], time: datetime | None = None
+    ) -> str:
+        """Run for several resources, whose properties are given by logical ID."""
         event = {
             "task": "rotate",
             "time": (time or self.now).isoformat(),
-            "resources": [resource],
+            "resources": [
+                {"StackId": STACK_ID, "LogicalId": logical_id, **its}
+                for logical_id, its in resources.items()
+            ],
         }
         return self._invoke(event)
 
@@ -302,7 +310,12 @@ class Simulation:
         return response
 
     def request(
-        self, type: str, properties: Mapping[str, Any], old: Mapping[str, Any] | None = None
+        self,
+        type: str,
+        properties: Mapping[str, Any],
+        old: Mapping[str, Any] | None = None,
+        *,
+        logical_id: str = LOGICAL_ID,
     ) -> ReceivedResponse:
         """Send a request as CloudFormation does, and again if the invocation died."""
         number = next(self._requests)
@@ -312,7 +325,7 @@ class Simulation:
             "StackId": STACK_ID,
             "RequestId": f"7d3e9c1a-0000-4000-8000-{number:012d}",
             "ResourceType": "Custom::ApiGatewayRotatingClientCertificate",
-            "LogicalResourceId": LOGICAL_ID,
+            "LogicalResourceId": logical_id,
             "ResourceProperties": {"ServiceToken": "arn:function", **properties},
         }
         if type != "Create":
