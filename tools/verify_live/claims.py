@@ -182,6 +182,27 @@ CLAIMS: Final = (
         "call it through a stage that presents the certificate",
     ),
     Claim(
+        "EventBridge Scheduler replaces `<aws.scheduler.scheduled-time>` in the input of a "
+        "schedule with the time in ISO 8601",
+        (
+            "constructs/cdk_apigateway_client_certificate/_schedule.py",
+            "lambda_handler/clock.py",
+        ),
+        "Handled: the function ignores a time that it cannot read and uses its own clock. A run "
+        "that Lambda delivers late would count as one of that moment",
+        by_hand="create a schedule with the same input whose target is an SQS queue, wait "
+        "until it fires, and read `time` in the message",
+    ),
+    Claim(
+        "A rule for `CloudFormation Stack Status Change` fires when the update of a stack has "
+        "ended, and inserts the event's time into its input with quotes",
+        ("constructs/cdk_apigateway_client_certificate/_rotation.py",),
+        "Handled: the schedule runs the rotation within an hour, and the custom resource does in "
+        "the same deploy",
+        by_hand="deploy `examples/rotating.py`, add a stage variable and deploy again, and look "
+        "for a run in the function's log within a minute after the update",
+    ),
+    Claim(
         "Stages of one app and a StackSet deploy the stack to several accounts and Regions",
         ("docs/how-to/many-accounts.md", "examples/stages.py", "examples/stack_set.py"),
         "Not handled: the deployment would fail. Tests check the templates only",
