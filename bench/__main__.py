@@ -16,6 +16,7 @@ from bench import (
     instructions,
     many,
     report,
+    rotation,
     stack_of_60,
     synth,
     teardown,
@@ -34,6 +35,7 @@ ROWS: Final[dict[str, tuple[int, ModuleType]]] = {
     "deploy": (8, deploy),
     "many": (9, many),
     "import_time": (10, import_time),
+    "rotation": (11, rotation),
 }
 
 
