@@ -22,8 +22,8 @@ $(shell { .venv/bin/uv pip check --python .venv && [ -x node_modules/.bin/cdk ] 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo deploy destroy verify-live install format check lint types docs diagrams \
-  test test-compat test-nightly coverage mutation bench dashboard release-check lock clean
+.PHONY: help demo demo-rotation deploy destroy verify-live install format check lint types docs \
+  diagrams test test-compat test-nightly coverage mutation bench dashboard release-check lock clean
 
 help: ## list these targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p; s/^## (.*)/\n\1/p' Makefile | expand -t 24
@@ -32,6 +32,9 @@ help: ## list these targets
 
 demo: install ## deploy the stack to a local AWS, use its certificate with a backend, and destroy it
 	@python -m demo
+
+demo-rotation: install ## let years pass on a local AWS and draw docs/how-to/rotation-timeline.svg
+	@python -m demo rotation
 
 deploy: install ## deploy the stack to your AWS account; options for cdk in ARGS='…'
 	@python tools/aws_account.py

@@ -1,1 +1,1 @@
-"""`make demo`: deploy, use, update and destroy a certificate on this machine."""
+"""`make demo` and `make demo-rotation`: use and rotate a certificate on this machine."""

@@ -1,4 +1,7 @@
-"""Run the demo: exit with code 0 if everything worked, else print the cause in one line."""
+"""Run a demo: exit with code 0 if everything worked, else print the cause in one line.
+
+python -m demo [rotation]
+"""
 
 import sys
 
@@ -6,14 +9,19 @@ from local_aws import LocalAwsError
 from local_aws.cdk import CdkError
 from local_aws.interrupts import handle_interrupts
 
-from .demo import DemoError, run
+from . import demo, rotation
+from .demo import DemoError
+from .reloading_backends import BackendError
 
 
 def main() -> None:
-    """Run the demo and exit with a one-line message if it fails."""
+    """Run the demo that the command line names; exit with a one-line message if it fails."""
     handle_interrupts()
     try:
-        run()
+        if sys.argv[1:] == ["rotation"]:
+            rotation.run()
+        else:
+            demo.run()
     except KeyboardInterrupt:
         sys.exit("demo interrupted: everything it started has been stopped")
     except Exception as error:
@@ -23,7 +31,7 @@ def main() -> None:
 def _cause(error: Exception) -> str:
     """Return one line: any further lines of a message are a log."""
     cause = str(error).splitlines()[0] if str(error) else repr(error)
-    if isinstance(error, DemoError | CdkError | LocalAwsError):
+    if isinstance(error, DemoError | BackendError | CdkError | LocalAwsError):
         return cause
     return f"{type(error).__name__}: {cause}"
 

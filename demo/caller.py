@@ -57,12 +57,6 @@ class Caller:
             threading.Thread(target=self._call, args=[stage], daemon=True) for stage in self._counts
         ]
 
-    @property
-    def total(self) -> Calls:
-        """All calls so far."""
-        with self._changed:
-            return sum(self._counts.values(), Calls())
-
     def take(self) -> dict[str, Calls]:
         """Return the calls since the last time, by the stage's name.
 
@@ -94,7 +88,10 @@ class Caller:
         while not self._ended:
             try:
                 status, body = self._aws.invoke(stage.api_id, stage.stage)
-                accepted, failure = (status, body) == (200, GREETING), f"HTTP {status}: {body!r}"
+                accepted, failure = (
+                    (status, body) == (200, GREETING),
+                    f"HTTP {status}: {body[:80]!r}",
+                )
             except OSError as error:
                 accepted, failure = False, str(error)
             call = Calls(accepted=1) if accepted else Calls(refused=1, failure=failure)

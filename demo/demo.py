@@ -3,6 +3,7 @@
 import json
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,17 +32,13 @@ def run() -> None:
         CdkError: The CDK CLI failed.
         LocalAwsError: The local AWS failed.
     """
-    started = time.monotonic()
-
-    def step(text: str) -> None:
-        print(f"[{time.monotonic() - started:5.1f} s] {text}", flush=True)
-
+    step = printer()
     with tempfile.TemporaryDirectory(prefix="demo-") as name:
         folder = Path(name)
         authority, certificate, key = server_certificate(folder)
         step("starting an AWS account on this machine")
         with LocalAws(trust=authority) as aws:
-            _check_local(aws)
+            check_local(aws)
             step("cdk bootstrap")
             # With the environment as an argument, the CLI need not synthesize the app.
             _cdk(aws, folder, "bootstrap", f"aws://{ACCOUNT}/{aws.region}")
@@ -57,11 +54,21 @@ def run() -> None:
             _check_changed(aws, outputs, changed)
             step("cdk destroy")
             _cdk(aws, folder, "destroy", "--force")
-            _check_empty(aws)
+            check_empty(left_in(aws))
     step("done: nothing is left but the CDK's own toolkit stack, and that is gone with the account")
 
 
-def _check_local(aws: LocalAws) -> None:
+def printer() -> Callable[[str], None]:
+    """Return a function that prints a step with the seconds since now."""
+    started = time.monotonic()
+
+    def step(text: str) -> None:
+        print(f"[{time.monotonic() - started:5.1f} s] {text}", flush=True)
+
+    return step
+
+
+def check_local(aws: LocalAws) -> None:
     """Raise `DemoError` unless the account is local, so that the demo never changes a real one."""
     account = aws.client("sts").get_caller_identity()["Account"]
     if account != ACCOUNT or not aws.endpoint.startswith("https://localhost:"):
@@ -132,8 +139,8 @@ def _check_changed(aws: LocalAws, before: dict[str, str], after: dict[str, str])
     print(f"          {id} is still the ID; description 'second', tag team=core")
 
 
-def _check_empty(aws: LocalAws) -> None:
-    left = left_in(aws)
+def check_empty(left: Mapping[str, list[Any]]) -> None:
+    """Raise `DemoError` if something is left; `left` is what there is, by kind."""
     for kind, found in left.items():
         if found:
             raise DemoError(f"left behind after cdk destroy: {kind}: {found}")

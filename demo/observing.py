@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cryptography import x509
 
-from lambda_handler.contract import OwnTag
+from lambda_handler.contract import Metric, OwnTag
 from local_aws import LocalAws
 
 from .caller import Calls, Stage
@@ -12,7 +12,7 @@ from .timeline import Generation, Moment
 
 
 def observe(
-    aws: LocalAws, parameter: str, stages: Sequence[Stage], calls: Mapping[str, Calls], held: bool
+    aws: LocalAws, parameter: str, stages: Sequence[Stage], calls: Mapping[str, Calls]
 ) -> Moment:
     """Return the present moment of the only rotation in an account.
 
@@ -21,7 +21,6 @@ def observe(
         parameter: The name of its trust bundle.
         stages: Its stages.
         calls: The calls since the previous moment, by the stage's name.
-        held: Whether the rotation is held.
     """
     gateway = aws.client("apigateway")
     issued = {
@@ -41,14 +40,18 @@ def observe(
         )
         for stage in stages
     }
+    alarms = {
+        it["MetricName"]: it["StateValue"]
+        for it in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    }
     return Moment(
         time=aws.now(),
         generations=[
             Generation(numbers[id], it["createdDate"], it["expirationDate"])
-            for id, it in issued.items()
+            for id, it in sorted(issued.items(), key=lambda it: numbers[it[0]])
         ],
         bundle=[by_certificate[it] for it in x509.load_pem_x509_certificates(bundle.encode())],
         presents={name: numbers[id] for name, id in presents.items() if id in numbers},
         calls=calls,
-        held=held,
+        held=alarms[Metric.ROTATION_HELD] == "ALARM",
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from local_aws import LocalAws
 from local_aws.issuing import issue_certificate
@@ -78,5 +78,6 @@ class ReloadingBackends:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def __exit__(self, *error: Any) -> None:
+        # Pass the error on: Ctrl-C ends the servers too, and is what has to be reported then.
+        self._stack.__exit__(*error)

@@ -25,11 +25,12 @@ class Moment:
 
     Attributes:
         time: The moment.
+        generations: The certificates that exist, the oldest first.
         bundle: The numbers of the generations in the trust bundle, in its order.
         presents: The number of the generation that each stage presents, by the stage's name.
             Missing if it presents none.
         calls: The calls since the previous moment, by the stage's name.
-        held: Whether a rotation is held.
+        held: Whether the alarm fires that says that the rotation is held.
     """
 
     time: datetime
@@ -76,7 +77,7 @@ def draw(moments: Sequence[Moment], title: str) -> str:
             drawing.bar(start, end, None)
     calls = [sum(moment.calls.values(), Calls()) for moment in moments]
     total = sum(calls, Calls())
-    drawing.section(f"calls: {total.accepted:,} accepted, {total.refused:,} refused")
+    drawing.section(f"handshakes: {total.accepted:,} accepted, {total.refused:,} refused")
     drawing.chart(moments, calls)
     return drawing.svg(title)
 
@@ -141,7 +142,7 @@ class _Drawing:
                 height = _CHART * number / most
                 bottom -= height
                 self._rectangle(left, bottom, max(right - left - 0.5, 0.5), height, color, 1)
-        self._text(_LEFT - 12, self._y - _CHART + 8, f"{most:,} calls", "text-anchor='end'")
+        self._text(_LEFT - 12, self._y - _CHART + 8, f"{most:,}", "text-anchor='end'")
 
     def svg(self, title: str) -> str:
         """Return the picture with its time axis."""

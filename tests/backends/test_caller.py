@@ -34,9 +34,6 @@ def test_counts_accepted_and_refused_calls(trusting_aws: LocalAws, clients: Clie
             patch = [{"op": "replace", "path": "/clientCertificateId", "value": ""}]
             gateway.update_stage(restApiId=api, stageName="trusted", patchOperations=patch)
             assert caller.take()["trusted"].refused >= 1
-        ended = caller.total
-        assert caller.total == ended
-    assert ended.accepted >= first["trusted"].accepted
 
 
 def test_adds_calls() -> None:

@@ -124,7 +124,7 @@ def test_demo_stops_outside_the_local_account(account: str, endpoint: str) -> No
     elsewhere: Any = Elsewhere()
     elsewhere.endpoint = endpoint
     with pytest.raises(demo.DemoError, match=f"account {account} at {endpoint} is not the local"):
-        demo._check_local(elsewhere)
+        demo.check_local(elsewhere)
 
 
 def test_failing_demo_prints_the_cause_in_one_line(context: ScenarioContext) -> None:

@@ -90,7 +90,7 @@ def test_leaves_a_gap_where_a_stage_presents_nothing() -> None:
 def test_counts_all_calls() -> None:
     failed = {"nginx": Calls(accepted=2000, refused=3)}
     picture = draw_rotation(moment(90, bundle=[2], presents=2, calls=failed))
-    assert "calls: 2,050 accepted, 3 refused" in texts(picture)
+    assert "handshakes: 2,050 accepted, 3 refused" in texts(picture)
 
 
 def test_shows_refused_calls_in_red() -> None:
