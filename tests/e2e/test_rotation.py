@@ -204,7 +204,7 @@ def undeployed(context: ScenarioContext) -> Undeployed:
 
 
 @contextmanager
-def account(context: ScenarioContext, **switches: bool) -> Iterator[ScenarioContext]:
+def account(context: ScenarioContext, **switches: Any) -> Iterator[ScenarioContext]:
     """Yield a bootstrapped account of its own, with a switch on."""
     with LocalAws(trust=context.server_files[0], **switches) as aws:
         aws.environment["CDK_VALIDATION"] = "false"

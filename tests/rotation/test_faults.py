@@ -360,7 +360,7 @@ def test_run_older_than_the_newest_state_changes_nothing(simulation: Simulation)
     simulation.create(properties())
     simulation.run(simulation.now + timedelta(days=310))
     before = dict(simulation.generations)
-    simulation.advance(days=1)
+    simulation.advance(days=309, hours=23)
     simulation.aws.calls.clear()
     assert simulation.run() == "returned"
     assert simulation.generations == before
@@ -379,7 +379,16 @@ def test_deploy_older_than_the_newest_state_does_not_claim_success(
     assert BETA in response.reason
 
 
-@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59+00:00", "soon", "2027-01-01", ""], ids=str)
+def test_run_fails_while_a_state_tag_is_in_the_future(simulation: Simulation) -> None:
+    _, new = rotate_to_published(simulation)
+    tags = simulation.aws.certificates.certificates[new].tags
+    tags["client-certificate:published-at"] = "9999-12-31T23:59:59+00:00"
+    before = dict(simulation.generations)
+    assert "9999-12-31T23:59:59+00:00, which is in the future" in simulation.run()
+    assert simulation.generations == before
+
+
+@pytest.mark.parametrize("moment", ["soon", "2027-01-01", ""], ids=str)
 def test_state_tag_edited_by_hand_does_not_crash_a_run(simulation: Simulation, moment: str) -> None:
     _, new = rotate_to_published(simulation)
     simulation.aws.certificates.certificates[new].tags["client-certificate:published-at"] = moment

@@ -76,11 +76,3 @@ def test_delete_leaves_nothing(simulation: Simulation) -> None:
     assert not simulation.aws.certificates.certificates
     assert not simulation.aws.parameters
     assert set(simulation.presented.values()) == {None}
-
-
-def test_run_fails_while_a_tag_is_in_the_future(simulation: Simulation) -> None:
-    simulation.create(properties())
-    (id,) = simulation.generations
-    tags = simulation.aws.certificates.certificates[id].tags
-    tags["client-certificate:published-at"] = "2099-01-01T00:00:00+00:00"
-    assert "2099-01-01T00:00:00+00:00, which is in the future" in simulation.run()
