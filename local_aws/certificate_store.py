@@ -77,7 +77,7 @@ class CertificateStore:
                     retry_after=1,
                 )
             self._sequence += 1
-            pem, private_key, created = issuing.issue_certificate(self.now())
+            pem, private_key, created = self._issue()
             certificate = Certificate(
                 id=self._unused_id(),
                 pem=pem,
@@ -90,6 +90,9 @@ class CertificateStore:
             )
             self.certificates[certificate.id] = certificate
             return certificate
+
+    def _issue(self) -> tuple[str, str, datetime]:
+        return issuing.issue_certificate(self.now())
 
     def get(self, id: str) -> Certificate:
         """Return the certificate with this ID.

@@ -23,7 +23,6 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
-from botocore.useragent import UserAgentString
 from urllib3 import HTTPHeaderDict
 
 from handler_testing.api_errors import error
@@ -40,6 +39,7 @@ from tests.fault.simulation import (
     _SynchronousThread,
     response_url,
     response_violations,
+    skip_what_is_not_read,
 )
 
 STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/Orders/1b2c3d4e-0000-4000-8000-1"
@@ -448,7 +448,7 @@ def simulated() -> Iterator[Simulation]:
             return AWSResponse(request.url, response.status, headers, _RawBody(response.body))
 
         patch.setattr(main, "_put", put)
-        patch.setattr(UserAgentString, "to_string", lambda _self: "tests")
+        skip_what_is_not_read(patch)
         patch.setattr(URLLib3Session, "send", send)
         patch.setattr(custom_resource, "threading", SimpleNamespace(Thread=_SynchronousThread))
         logger = logging.getLogger(log.PACKAGE)
