@@ -40,7 +40,8 @@ def server_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, 
 
 @pytest.fixture(scope="session")
 def aws(server_files: tuple[Path, Path, Path]) -> Iterator[LocalAws]:
-    with LocalAws(trust=server_files[0]) as aws:
+    # So that one claim is other than assumed.
+    with LocalAws(trust=server_files[0], update_resets_certificate=True) as aws:
         yield aws
 
 

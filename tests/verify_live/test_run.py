@@ -34,7 +34,7 @@ def test_observes_every_claim_that_needs_no_manual_steps(whole: tuple[int, str])
     table = table_from(output)
     assert list(table) == [claim.text for claim in CLAIMS]
     outcomes = {text: seen.partition(":")[0] for text, seen in table.items()}
-    # The local AWS detaches a certificate that the template does not mention.
+    # The fixture's account detaches a certificate that the template does not mention.
     assert outcomes.pop(UNNAMED) == "other than assumed"
     assert [outcomes.pop(text) for text in BY_HAND] == ["not observed"] * len(BY_HAND)
     assert set(outcomes.values()) == {"as assumed"}, output
