@@ -157,7 +157,9 @@ class Reset:
 
 @scenario
 def reset(context: ScenarioContext) -> Reset:
-    with account(context, update_resets_certificate=True) as own, deployed(own) as rotating:
+    trust = context.server_files[0]
+    resets = LocalAws(trust=trust, update_resets_certificate=True)
+    with account(context, resets) as own, deployed(own) as rotating:
         before = rotating.stage()["clientCertificateId"]
         accepted: list[float] = []
         refused = 0
@@ -196,7 +198,9 @@ class Undeployed:
 
 @scenario
 def undeployed(context: ScenarioContext) -> Undeployed:
-    with account(context, certificate_needs_deployment=True) as own, deployed(own) as rotating:
+    trust = context.server_files[0]
+    needs_deployment = LocalAws(trust=trust, certificate_needs_deployment=True)
+    with account(context, needs_deployment) as own, deployed(own) as rotating:
         before = rotating.invoke()
         api = rotating.app.outputs(STACK)["ApiId"]
         own.gateway.create_deployment(restApiId=api, stageName="prod")
@@ -204,9 +208,9 @@ def undeployed(context: ScenarioContext) -> Undeployed:
 
 
 @contextmanager
-def account(context: ScenarioContext, **switches: Any) -> Iterator[ScenarioContext]:
-    """Yield a bootstrapped account of its own, with a switch on."""
-    with LocalAws(trust=context.server_files[0], **switches) as aws:
+def account(context: ScenarioContext, account: LocalAws) -> Iterator[ScenarioContext]:
+    """Bootstrap an account of the scenario's own."""
+    with account as aws:
         aws.environment["CDK_VALIDATION"] = "false"
         target = f"aws://{aws.account}/{aws.region}"
         run_cdk(aws, "bootstrap", target, "--output", str(context.folder / "bootstrap"))

@@ -8,9 +8,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
-from hypothesis import HealthCheck, assume, settings
+import pytest
+from hypothesis import HealthCheck, assume, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from handler_testing.api_errors import error
 from local_aws.responses import Response
@@ -327,6 +335,8 @@ class Rotation(RuleBasedStateMachine):
     @rule()
     def roll_back(self) -> None:
         """Update, and roll it back, since another resource of the stack failed."""
+        # A stage that got somebody else's certificate by hand is refused when it is added again.
+        assume(self.foreign not in self.simulation.presented.values())
         self.simulation.advance(minutes=10)
         old: dict[str, Any] = self.simulation.properties or {}
         new = {**old, "Stages": [PROD, BETA], "Description": "rolled back"}
@@ -391,17 +401,19 @@ class Rotation(RuleBasedStateMachine):
             assert self._accepts({}, id), "a refused handshake"
 
 
-def test_histories(simulation: Simulation) -> None:
+@pytest.mark.parametrize("part", range(4))
+def test_random_histories_break_no_rule(simulation: Simulation, part: int) -> None:
     Rotation.simulation = simulation
     nightly = os.environ.get("HISTORIES") == "nightly"
-    from hypothesis.stateful import run_state_machine_as_test
-
+    # The same histories each time, so that a change that fails here is the cause of it.
+    machine = Rotation if nightly else seed(part)(type(f"Part{part}", (Rotation,), {}))
     run_state_machine_as_test(
-        Rotation,
+        machine,
         settings=settings(
-            max_examples=2000 if nightly else 200,
+            max_examples=500 if nightly else 50,
             stateful_step_count=60,
             deadline=None,
+            database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
