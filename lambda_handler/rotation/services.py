@@ -98,10 +98,18 @@ class Services:
         Raises:
             RefusedError: The parameter belongs to somebody else.
         """
+        tags = [{"Key": key, "Value": tag} for key, tag in settings.owner_tags.items()]
         if self.owns_parameter(settings):
-            self._caller.call(
+            response = self._caller.call(
                 self._ssm.put_parameter, Name=settings.parameter, Value=value, Overwrite=True
             )
+            if response.get("Version") == 1:  # deleted meanwhile: this one has no tags
+                self._caller.call(
+                    self._ssm.add_tags_to_resource,
+                    ResourceType="Parameter",
+                    ResourceId=settings.parameter,
+                    Tags=tags,
+                )
             return
         self._caller.call(
             self._ssm.put_parameter,
@@ -109,7 +117,7 @@ class Services:
             Value=value,
             Type="String",
             Description="Client certificates to trust (PEM); the first one is presented",
-            Tags=[{"Key": key, "Value": tag} for key, tag in settings.owner_tags.items()],
+            Tags=tags,
         )
 
     def owns_parameter(self, settings: Settings) -> bool:

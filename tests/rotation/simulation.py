@@ -207,6 +207,11 @@ class SimulatedAws:
         tags = [{"Key": key, "Value": value} for key, value in found.tags.items()]
         return json_response(200, {"TagList": tags})
 
+    def _AddTagsToResource(self, document: dict[str, Any]) -> Response:
+        tags = {tag["Key"]: tag["Value"] for tag in document["Tags"]}
+        self.parameters[document["ResourceId"]].tags.update(tags)
+        return json_response(200, {})
+
     def _DeleteParameter(self, document: dict[str, Any]) -> Response:
         if self.parameters.pop(document["Name"], None) is None:
             return json_error("ParameterNotFound")
