@@ -118,15 +118,19 @@ def _change(work: Work, generations: Iterable[Generation], previous: Mapping[str
         certificate = generation.certificate
         live = work.api.tags(certificate)
         written, removed = changes.tag_changes(live, desired, before.tags)
-        if removed:
-            work.api.untag(certificate, removed)
-        if written:
-            work.api.tag(certificate, written)
         description = changes.description_change(
             certificate.description, work.settings.description, before.description
         )
-        if description is not None:
-            work.api.describe(certificate, description)
+        try:
+            if removed:
+                work.api.untag(certificate, removed)
+            if written:
+                work.api.tag(certificate, written)
+            if description is not None:
+                work.api.describe(certificate, description)
+        except ApiError as error:
+            if error.fault is not Fault.NOT_FOUND:  # a run may have deleted it meanwhile
+                raise
 
 
 def _detach_removed(work: Work, observed: Observed, previous: Mapping[str, Any]) -> None:

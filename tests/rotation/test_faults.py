@@ -617,3 +617,57 @@ def test_denied_step_fails_each_run_until_it_is_permitted(
     simulation.run_every(24, days=40)
     (new,) = simulation.generations
     assert (new != old, simulation.presented, simulation.bundle) == (True, {PROD: new}, [new])
+
+
+@pytest.mark.failure_mode(50)
+def test_parameter_deleted_just_before_it_is_overwritten_stays_ours(
+    simulation: Simulation,
+) -> None:
+    simulation.create(properties())
+
+    def before(call: Call) -> None:
+        if call.name == "ssm:PutParameter":
+            simulation.aws.parameters.clear()
+
+    simulation.aws.before = before
+    simulation.advance(days=306)
+    assert simulation.run() == "returned"
+    assert simulation.delete().status == "SUCCESS"
+    assert not simulation.aws.parameters
+
+
+@pytest.mark.failure_mode(53)
+def test_update_ignores_a_certificate_that_a_run_has_just_deleted(
+    simulation: Simulation,
+) -> None:
+    old, new = rotate_to_published(simulation)
+    simulation.advance(days=15)
+    assert simulation.run() == "returned"
+
+    def before(call: Call) -> None:
+        if call.name.startswith("PATCH /clientcertificates"):
+            simulation.aws.certificates.certificates.pop(old, None)
+
+    simulation.aws.before = before
+    response = simulation.update(Description="new")
+    assert response.status == "SUCCESS", response.reason
+    assert simulation.presented == {PROD: new}
+
+
+@pytest.mark.failure_mode(40)
+def test_delete_names_a_foreign_stage_before_it_detaches_a_managed_one(
+    simulation: Simulation,
+) -> None:
+    simulation.create(properties())
+    (id,) = simulation.generations
+    other = "/restapis/other/stages/prod"
+    simulation.aws.stages[other] = SimulatedStage(id)
+    response = simulation.delete()
+    assert response.status == "FAILED"
+    assert "other/prod" in response.reason
+    assert simulation.presented == {PROD: id, other: id}
+    assert simulation.bundle == [id]
+    simulation.aws.stages[other].certificate = None
+    assert simulation.delete().status == "SUCCESS"
+    assert simulation.presented[PROD] is None
+    assert not simulation.aws.certificates.certificates
