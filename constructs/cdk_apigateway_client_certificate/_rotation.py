@@ -293,9 +293,16 @@ class _ContentId:
         self._stack = stack
         self._name = name
         self._document = document
+        self._id: str | None = None
 
-    def produce(self, _context: cdk.IResolveContext) -> str:
-        return self._name + digest(self._stack.resolve(self._document))[:8].upper()
+    def produce(self, context: cdk.IResolveContext) -> str:
+        if context.preparing:  # each synthesis begins so, and nothing reads the ID then
+            self._id = None
+            return self._name
+        # Kept, since each resource that depends on the policy asks for it.
+        if self._id is None:
+            self._id = self._name + digest(self._stack.resolve(self._document))[:8].upper()
+        return self._id
 
 
 def digest(value: Any) -> str:
