@@ -23,7 +23,8 @@ from .lambda_handler.contract import Property, RotatingProperty, Task
 if TYPE_CHECKING:
     from aws_cdk import aws_events as events
 
-RUN_INTERVAL: Final = cdk.Duration.hours(1)
+RUN_HOURS: Final = 1
+"""Hours between two runs."""
 
 _STATUSES: Final = (
     "UPDATE_COMPLETE",
@@ -73,7 +74,7 @@ class Rotation:
         self._schedule = create_schedule(
             self._scope,
             self._function,
-            RUN_INTERVAL,
+            cdk.Duration.hours(RUN_HOURS),
             task,
             description="Has the rotating client certificates brought up to date",
             role_description="Lets the schedule invoke the function that rotates certificates",

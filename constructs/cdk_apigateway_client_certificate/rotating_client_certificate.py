@@ -14,7 +14,7 @@ from . import _parameter_name, monitoring
 from ._base import ClientCertificateBase, check_id, create_custom_resource
 from ._rendered import forget_rendered, rendered
 from ._rotation import (
-    RUN_INTERVAL,
+    RUN_HOURS,
     Permissions,
     digest,
     get_or_create_rotation,
@@ -28,10 +28,11 @@ from .lambda_handler.contract import Metric, OwnTag, Property, RotatingProperty
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
 
-_VALIDITY: Final = cdk.Duration.days(365)
-_DAY: Final = cdk.Duration.days(1)
-_ROTATE_BEFORE_EXPIRY: Final = cdk.Duration.days(60)
-_OVERLAP: Final = cdk.Duration.days(14)
+# Numbers rather than Durations: the first call to CDK takes a tenth of a second at import.
+_DAY_SECONDS: Final = 86_400
+_VALIDITY_SECONDS: Final = 365 * _DAY_SECONDS
+_ROTATE_BEFORE_EXPIRY_DAYS: Final = 60
+_OVERLAP_DAYS: Final = 14
 _VERBS: Final = ("GET", "HEAD")
 _INTEGRATIONS: Final = ("HTTP", "HTTP_PROXY")
 
@@ -100,8 +101,8 @@ class RotatingClientCertificate(ClientCertificateBase):
         trust_parameter_name: str,
         description: str | None = None,
         tags: Mapping[str, str | None] | None = None,
-        rotate_before_expiry: cdk.Duration = _ROTATE_BEFORE_EXPIRY,
-        overlap: cdk.Duration = _OVERLAP,
+        rotate_before_expiry: cdk.Duration | None = None,
+        overlap: cdk.Duration | None = None,
         backend_checks: Sequence[apigateway.Method] = (),
         rotation_reason: str | None = None,
         adopt_client_certificate_id: str | None = None,
@@ -112,6 +113,10 @@ class RotatingClientCertificate(ClientCertificateBase):
         if adopt_client_certificate_id is not None:
             check_id(self, adopt_client_certificate_id)
         self._existing_id = adopt_client_certificate_id
+        if rotate_before_expiry is None:
+            rotate_before_expiry = cdk.Duration.days(_ROTATE_BEFORE_EXPIRY_DAYS)
+        if overlap is None:
+            overlap = cdk.Duration.days(_OVERLAP_DAYS)
         self._check_times(rotate_before_expiry, overlap)
         if problem := _parameter_name.violation(trust_parameter_name):
             raise self._error(problem)
@@ -198,7 +203,7 @@ class RotatingClientCertificate(ClientCertificateBase):
             The alarm. It notifies nobody before you add an action to it.
         """
         return monitoring.alarm_on_check_failure(
-            self, id, self._monitored(), interval=RUN_INTERVAL, **options
+            self, id, self._monitored(), interval=cdk.Duration.hours(RUN_HOURS), **options
         )
 
     def alarm_on_rotation_held(self, id: str, **options: Any) -> "cloudwatch.Alarm":
@@ -222,7 +227,7 @@ class RotatingClientCertificate(ClientCertificateBase):
             metric_name=Metric.ROTATION_HELD,
             dimensions_map=self._monitored(),
             statistic=cloudwatch.Stats.MINIMUM,
-            period=RUN_INTERVAL,
+            period=cdk.Duration.hours(RUN_HOURS),
         )
         defaults = {
             "alarm_description": f"The backend of client certificate {self.node.path} refuses the "
@@ -256,8 +261,8 @@ class RotatingClientCertificate(ClientCertificateBase):
         return ValueError(f"{self.node.path}: {problem}")
 
     def _check_times(self, rotate_before_expiry: cdk.Duration, overlap: cdk.Duration) -> None:
-        least = 2 * overlap.to_seconds() + _DAY.to_seconds()
-        most = _VALIDITY.to_seconds() - least
+        least = 2 * overlap.to_seconds() + _DAY_SECONDS
+        most = _VALIDITY_SECONDS - least
         if least <= rotate_before_expiry.to_seconds() <= most:
             return
         value, overlapping = _days(rotate_before_expiry.to_seconds()), _days(overlap.to_seconds())
@@ -265,7 +270,7 @@ class RotatingClientCertificate(ClientCertificateBase):
             raise self._error(
                 f"overlap is {overlapping}, which leaves no time between two rotations of a "
                 f"certificate that is valid for 365 days: use at most "
-                f"{_days((_VALIDITY.to_seconds() - 2 * _DAY.to_seconds()) / 4)}"
+                f"{_days((_VALIDITY_SECONDS - 2 * _DAY_SECONDS) / 4)}"
             )
         raise self._error(
             f"rotate_before_expiry is {value}, and overlap {overlapping}: it must be at least "
@@ -350,7 +355,7 @@ class RotatingClientCertificate(ClientCertificateBase):
 
 
 def _days(seconds: float) -> str:
-    return f"{seconds / _DAY.to_seconds():g} days"
+    return f"{seconds / _DAY_SECONDS:g} days"
 
 
 def _stage_path(stage: StageResource) -> str:
