@@ -143,6 +143,7 @@ def scenario(run: Run) -> Any:
     If the scenario fails, each test that requests the fixture raises its exception.
     """
     name = run.__name__
+    assert name not in SCENARIOS, f"two scenarios are called {name}"
     SCENARIOS[name] = run
 
     @pytest.fixture(scope="module", name=name)

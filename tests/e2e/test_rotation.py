@@ -109,7 +109,7 @@ class Year:
 
 
 @scenario
-def year(context: ScenarioContext) -> Year:
+def rotated_year(context: ScenarioContext) -> Year:
     aws = context.aws
     errors: set[str | None] = set()
 
@@ -217,25 +217,27 @@ def account(context: ScenarioContext, account: LocalAws) -> Iterator[ScenarioCon
         yield replace(context, aws=aws)
 
 
-def test_the_year_ends_with_the_second_certificate(year: Year) -> None:
-    first = year.first.presented
+def test_the_year_ends_with_the_second_certificate(rotated_year: Year) -> None:
+    first = rotated_year.first.presented
     assert first is not None
-    assert year.first == Moment(first, [first], [first], ACCEPTED)
-    [second] = set(year.both.certificates) - {first}
-    assert year.both == Moment(first, [first, second], sorted([first, second]), ACCEPTED)
-    assert year.switched == Moment(second, [second, first], sorted([first, second]), ACCEPTED)
-    assert year.last == Moment(second, [second], [second], ACCEPTED)
-    assert year.errors == {None}
+    assert rotated_year.first == Moment(first, [first], [first], ACCEPTED)
+    [second] = set(rotated_year.both.certificates) - {first}
+    assert rotated_year.both == Moment(first, [first, second], sorted([first, second]), ACCEPTED)
+    assert rotated_year.switched == Moment(
+        second, [second, first], sorted([first, second]), ACCEPTED
+    )
+    assert rotated_year.last == Moment(second, [second], [second], ACCEPTED)
+    assert rotated_year.errors == {None}
 
 
-def test_a_deploy_does_not_change_the_certificate(year: Year) -> None:
-    assert "(no changes)" in year.redeployed
-    assert year.variables == {"color": "blue"}
-    assert year.with_variable == year.last
+def test_a_deploy_does_not_change_the_certificate(rotated_year: Year) -> None:
+    assert "(no changes)" in rotated_year.redeployed
+    assert rotated_year.variables == {"color": "blue"}
+    assert rotated_year.with_variable == rotated_year.last
 
 
-def test_the_destroy_leaves_nothing(year: Year) -> None:
-    assert year.left == []
+def test_the_destroy_leaves_nothing(rotated_year: Year) -> None:
+    assert rotated_year.left == []
 
 
 def test_a_deploy_attaches_the_certificate_again_if_cloudformation_resets_it(reset: Reset) -> None:

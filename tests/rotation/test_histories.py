@@ -411,7 +411,7 @@ def test_random_histories_break_no_rule(simulation: Simulation, part: int) -> No
         machine,
         settings=settings(
             max_examples=500 if nightly else 50,
-            stateful_step_count=60,
+            stateful_step_count=60 if nightly else 40,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
