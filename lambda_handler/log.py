@@ -1,6 +1,10 @@
 """Structured logs: one JSON line a decision, on standard output, which Lambda sends to the group.
 
 Never the event: its ResponseURL is signed, and whoever reads it can respond for the resource.
+
+Lambda's own JSON format (`LoggingFormat.JSON`) would also do, with a filter on its handler that
+adds the fields of the request. But it exists in Lambda only: the local AWS and the tests, which
+read these lines, would see others than an operator does.
 """
 
 import json
