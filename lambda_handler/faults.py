@@ -70,7 +70,6 @@ _BY_STATUS: Final = {
     409: Fault.CONFLICT,
     429: Fault.THROTTLED,
 }
-_MAX_BACKOFF: Final = 4.0
 
 
 def classify(error: Exception) -> Fault:
@@ -115,12 +114,14 @@ def message(error: Exception) -> str:
 def backoff(attempt: int, retry_after: float, jitter: float) -> float:
     """Return the seconds to wait before the next attempt.
 
+    The random part is at most 1 s after the first attempt, 2 s after the second, then 4 s.
+
     Args:
         attempt: The number of the attempt that failed, from 1.
         retry_after: Seconds to wait at least.
         jitter: A random number between 0 and 1. It keeps throttled callers from retrying in step.
     """
-    return retry_after + jitter * min(_MAX_BACKOFF, 0.5 * 2.0 ** min(attempt, 10))
+    return retry_after + jitter * 2.0 ** min(attempt - 1, 2)
 
 
 def _code(error: ClientError) -> str:
