@@ -28,7 +28,8 @@ def aws(server_files: tuple[Path, Path, Path]) -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="session")
 def bootstrapped(aws: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> LocalAws:
-    # Template validation takes four of the six seconds of a synth. The demo keeps it on.
+    # Template validation takes half of the time of a synth. `make demo` and the tests of templates
+    # keep it on.
     aws.environment["CDK_VALIDATION"] = "false"
     folder = tmp_path_factory.mktemp("bootstrap")
     run_cdk(aws, "bootstrap", f"aws://{aws.account}/{aws.region}", "--output", str(folder))

@@ -172,6 +172,7 @@ def environment_from_nothing(folder: Path, **more: str) -> dict[str, str]:
         **{name: str(path) for name, path in folders.items()},
         # jsii unpacks 200 MB into its cache: do that once per machine, not once per test.
         "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(Path.home() / ".cache/aws/jsii/package-cache"),
+        "CDK_VALIDATION": "false",  # as in conftest.py
         **more,
     }
 

@@ -49,9 +49,7 @@ class Result:
 
 @scenario
 def shell_session(context: ScenarioContext) -> Result:
-    environment = environment_from_nothing(
-        context.folder, CDK_OUTPUT=str(context.folder / "out"), CDK_VALIDATION="false"
-    )
+    environment = environment_from_nothing(context.folder, CDK_OUTPUT=str(context.folder / "out"))
     process = start("bash", "-c", SHELL, environment=environment, folder=REPOSITORY)
     output, _ = process.communicate(timeout=300)
     files = [path.name for path in (context.folder / "tmp").glob("local-aws-*")]

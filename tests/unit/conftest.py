@@ -1,6 +1,11 @@
 """Templates that many tests share: each takes a second to synthesize."""
 
+import os
 from typing import Any
+
+# CDK's validation of templates takes a quarter of the time of these tests. test_templates.py has
+# it. jsii's process reads the variable when it starts, with the import of aws_cdk.
+os.environ["CDK_VALIDATION"] = "false"
 
 import aws_cdk as cdk
 import pytest

@@ -34,9 +34,9 @@ def run(command: list[str], **env: str) -> subprocess.CompletedProcess[str]:
 
 
 def app(folder: Path, home: Path, **context: object) -> subprocess.CompletedProcess[str]:
-    """Run app.py without the CLI, which is seconds faster."""
+    """Run app.py without the CLI and without CDK's validation, which is seconds faster."""
     env = {"CDK_OUTDIR": str(folder / "cdk.out"), "CDK_CONTEXT_JSON": json.dumps(context)}
-    return run([sys.executable, "app.py"], HOME=str(home), **env)
+    return run([sys.executable, "app.py"], HOME=str(home), CDK_VALIDATION="false", **env)
 
 
 def certificate(folder: Path) -> Json:

@@ -164,6 +164,8 @@ def synthesis(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
         # CDK warns unless an app with cross-stack references chooses a default. Either would do.
         context={"@aws-cdk/core:defaultCrossStackReferences": "strong"},
     )
+    # By name, because conftest.py switches it off for the other tests.
+    cdk.Validations.of(app).add_plugins(cdk.CloudFormationValidatePlugin())
     for build in APPS:
         build(app)
     assembly = app.synth()
