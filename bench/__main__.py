@@ -1,68 +1,56 @@
-"""`python -m bench [names] [--rounds N]`: measure, write docs/benchmarks.* and plots."""
+"""Run benchmarks and write their results into docs/benchmarks.md.
+
+python -m bench cold_start create --rounds 5 --print
+"""
 
 import argparse
-import time
-from types import ModuleType
-from typing import Final
+from collections.abc import Callable
 
-from bench import (
-    asset,
-    at_once,
-    calls,
-    cold_start,
-    create,
-    deploy,
-    import_time,
-    instructions,
-    many,
-    report,
-    rotation,
-    stack_of_60,
-    synth,
-    teardown,
-)
+from bench import apps, local, report, requests
+from bench.compare import Result
 
-ROWS: Final[dict[str, tuple[int, ModuleType]]] = {
-    "cold_start": (1, cold_start),
-    "instructions": (1, instructions),
-    "create": (2, create),
-    "asset": (3, asset),
-    "teardown": (4, teardown),
-    "calls": (5, calls),
-    "synth": (6, synth),
-    "at_once": (7, at_once),
-    "stack_of_60": (7, stack_of_60),
-    "deploy": (8, deploy),
-    "many": (9, many),
-    "import_time": (10, import_time),
-    "rotation": (11, rotation),
+BENCHMARKS: dict[str, tuple[Callable[[int], Result], int]] = {
+    run.__name__: (run, rounds)
+    for run, rounds in (
+        (requests.cold_start, 20),
+        (requests.create, 20),
+        (requests.delete, 10),
+        (requests.counts, 1),
+        (requests.many, 5),
+        (requests.at_once, 3),
+        (apps.synth, 7),
+        (apps.templates, 1),
+        (apps.import_time, 10),
+        (local.deploy, 5),
+        (local.rotation, 5),
+    )
 }
+"""Each benchmark, and its number of rounds."""
 
 
 def main() -> None:
-    """Run the named benchmarks, or all."""
-    arguments = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    arguments.add_argument("names", nargs="*", metavar="name", help=f"of: {', '.join(ROWS)}")
-    arguments.add_argument("--rounds", type=int, help="instead of each benchmark's own number")
-    arguments.add_argument("--dry", action="store_true", help="write no file")
-    arguments.add_argument(
-        "--redraw", action="store_true", help="only draw the plots, from docs/benchmarks.json"
+    """Run the named benchmarks, or all of them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    options = arguments.parse_args()
-    if options.redraw:
-        return report.redraw()
-    if unknown := set(options.names) - set(ROWS):
-        arguments.error(f"no such benchmark: {min(unknown)}; there are {', '.join(ROWS)}")
-    for name in options.names or ROWS:
-        number, row = ROWS[name]
-        rounds = (options.rounds or row.ROUNDS) if row.ROUNDS > 1 else 1
-        started = time.monotonic()
-        figures = row.run(rounds)
-        result = report.Result(name, number, row.TITLE, rounds, figures)
-        print(report.section(result))
-        print(f"({time.monotonic() - started:.0f} s)\n", flush=True)
-        if not options.dry:
-            report.write(result)
+    parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHMARKS))
+    parser.add_argument("--rounds", type=int, help="instead of each benchmark's own number")
+    parser.add_argument("--print", action="store_true", help="only print the results")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"no such benchmark: {min(unknown)}; there are {', '.join(BENCHMARKS)}")
+    for name in options.names or BENCHMARKS:
+        run, rounds = BENCHMARKS[name]
+        rounds = min(rounds, options.rounds or rounds)
+        result = run(rounds)
+        text = report.table(result, rounds)
+        print(f"{name}\n\n{text}\n", flush=True)
+        if not options.print:
+            report.write(name, text)
+            if result.seconds:
+                report.draw(name, result.seconds)
 
 
 if __name__ == "__main__":

@@ -1,117 +1,79 @@
-"""Where the figures go: docs/benchmarks.json, the tables in docs/benchmarks.md, and plots."""
+"""Writes results into docs/benchmarks.md, each below the heading that names its benchmark."""
 
-import json
 import os
 import platform
 import re
 import subprocess
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from bench import plots
-from bench.measure import Figure
+from bench.compare import Result
+from bench.handlers import NODE
 
-_DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
-_JSON: Final = _DOCS / "benchmarks.json"
-_MARKDOWN: Final = _DOCS / "benchmarks.md"
-_BEGIN: Final = "<!-- made by `make bench` from benchmarks.json: begin -->"
-_END: Final = "<!-- made by `make bench` from benchmarks.json: end -->"
-_PACKAGES: Final = ("aws-cdk-lib", "boto3", "crhelper")
+PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+_OURS, _FASTER, _SLOWER = "#1f5fbf", "#4f9d69", "#d98c3f"
 
 
-@dataclass(frozen=True)
-class Result:
-    """One row of the benchmarks, measured."""
+def table(result: Result, rounds: int) -> str:
+    """Return a result in Markdown, and say what it was measured with."""
+    from tabulate import tabulate
 
-    name: str
-    number: int
-    title: str
-    rounds: int
-    figures: Sequence[Figure]
-
-
-def section(result: Result) -> str:
-    """A result in Markdown."""
-    rounds = f" Median of {result.rounds} rounds, with quartiles." if result.rounds > 1 else ""
-    lines = [
-        f"### {result.number}. {result.title}",
-        "",
-        f"`python -m bench {result.name}`.{rounds}",
-        "",
-        "| | what | figure | goal |",
-        "|---|---|---|---|",
-    ]
-    for it in result.figures:
-        spread = "" if it.low is None or it.high is None else f" ({_n(it.low)} to {_n(it.high)})"
-        verdict = {None: "", True: f"{it.goal}: met", False: f"{it.goal}: **missed**"}[it.met]
-        lines.append(
-            f"| {it.subject} | {it.measure} | {_n(it.value)}{spread} {it.unit} | {verdict} |"
-        )
-    if result.name in plots.CHARTS:
-        lines += ["", f"![{result.title}](benchmarks-{result.name}.svg)"]
-    return "\n".join([*lines, ""])
+    names = list(dict.fromkeys(name for column in result.columns.values() for name in column))
+    rows = [[name, *(column.get(name, "") for column in result.columns.values())] for name in names]
+    cells = tabulate(rows, headers=["", *result.columns], tablefmt="github", disable_numparse=True)
+    node = subprocess.run([NODE / "node", "--version"], capture_output=True, text=True)
+    packages = [f"{name} {version(name)}" for name in ("aws-cdk-lib", "boto3", "crhelper")]
+    machine = f"{os.cpu_count()} processors ({platform.machine()})"
+    python = f"Python {platform.python_version()}, Node.js {node.stdout.strip().removeprefix('v')}"
+    median = f"Median of {rounds} rounds, with quartiles. " if rounds > 1 else ""
+    return f"{cells}\n\n{median}{machine}, {python}, {', '.join(packages)}."
 
 
-def _n(value: float) -> str:
-    """A number as people read it: counts whole, others with three digits that count."""
-    if value == int(value):
-        return f"{int(value):,}"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+def write(name: str, text: str) -> None:
+    """Replace a benchmark's table in the page.
+
+    Raises:
+        ValueError: the page has no place for it.
+    """
+    begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+    place = re.compile(f"(?<={re.escape(begin)}).*?(?={re.escape(end)})", re.DOTALL)
+    page, count = place.subn(lambda _: text, PAGE.read_text())
+    if count != 1:
+        raise ValueError(f"{PAGE.name} contains {begin!r} and {end!r} {count} times, not once")
+    PAGE.write_text(page)
 
 
-def write(result: Result) -> None:
-    """Put a result in the place of its last one; such of another machine are dropped."""
-    machine = _machine()
-    former: dict[str, Any] = json.loads(_JSON.read_text()) if _JSON.exists() else {}
-    rows = former.get("rows", {}) if former.get("machine") == machine else {}
-    rows[result.name] = asdict(result)
-    ordered = dict(sorted(rows.items(), key=lambda row: row[1]["number"]))
-    _JSON.write_text(
-        json.dumps({"machine": machine, "rows": ordered}, indent=1, ensure_ascii=False) + "\n"
+def draw(name: str, seconds: Mapping[str, float]) -> None:
+    """Draw a bar for each contender, the fastest first, and compare each with this construct."""
+    import matplotlib as mpl
+
+    # Fixed IDs and text as text: a change of a figure is a change of a few lines of the file.
+    mpl.rcParams.update({"svg.hashsalt": "bench", "svg.fonttype": "none"})
+    from matplotlib.figure import Figure
+
+    ours = next(iter(seconds.values()))
+    bars = sorted(seconds.items(), key=lambda bar: bar[1])
+    figure = Figure(figsize=(8, 0.5 + 0.45 * len(bars)), layout="constrained", facecolor="white")
+    axes = figure.subplots()
+    drawn = axes.barh(
+        [label for label, _ in bars],
+        [value for _, value in bars],
+        color=[_OURS if it == ours else _FASTER if it < ours else _SLOWER for _, it in bars],
     )
-    draw(result)
-    results = [_read(row) for row in ordered.values()]
-    _MARKDOWN.write_text(_with(_MARKDOWN.read_text(), _tables(machine, results)))
+    axes.bar_label(drawn, [_label(value, ours) for _, value in bars], padding=4)
+    axes.margins(x=0.35)
+    axes.set_xlim(left=0)
+    axes.invert_yaxis()
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.xaxis.set_visible(False)
+    target = PAGE.with_name(f"benchmarks-{name}.svg")
+    figure.savefig(target, format="svg", metadata={"Date": None})
 
 
-def draw(result: Result) -> None:
-    """Draw the plot of a result that has one."""
-    if chart := plots.CHARTS.get(result.name):
-        plots.draw(chart, result.figures, _DOCS / f"benchmarks-{result.name}.svg")
-
-
-def redraw() -> None:
-    """Draw all plots from the figures in benchmarks.json."""
-    for row in json.loads(_JSON.read_text())["rows"].values():
-        draw(_read(row))
-
-
-def _read(row: dict[str, Any]) -> Result:
-    return Result(**{**row, "figures": [Figure(**it) for it in row["figures"]]})
-
-
-def _tables(machine: dict[str, str], results: Sequence[Result]) -> str:
-    about = "; ".join(f"{name} {value}" for name, value in machine.items())
-    return "\n".join([f"Measured with: {about}.", "", *map(section, results)])
-
-
-def _with(document: str, tables: str) -> str:
-    """The document with these tables between its marks."""
-    marks = re.compile(f"{re.escape(_BEGIN)}.*{re.escape(_END)}", re.DOTALL)
-    return marks.sub(lambda _: f"{_BEGIN}\n{tables}\n{_END}", document)
-
-
-def _machine() -> dict[str, str]:
-    node = subprocess.run(
-        [Path(sys.executable).parent / "node", "--version"], capture_output=True, text=True
-    )
-    return {
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
-        "Python": platform.python_version(),
-        "Node": node.stdout.strip().removeprefix("v"),
-        **{name: version(name) for name in _PACKAGES},
-    }
+def _label(value: float, ours: float) -> str:
+    ratio = value / ours
+    if value == ours:
+        return f"{value:.2f} s"
+    return f"{value:.2f} s, {abs(1 - ratio):.0%} {'less' if ratio < 1 else 'more'} time"

@@ -17,7 +17,6 @@ exclude_patterns = ["_build", "diagrams"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-suppress_warnings = ["myst.header"]  # benchmarks.md begins its tables at the third level
 
 default_role = "literal"  # docstrings have `code` in single backticks
 

@@ -1,4 +1,4 @@
-"""What this construct and its handler are compared with; all make the same certificate."""
+"""The peers of this construct and its handler. All of them issue the same certificate."""
 
 from typing import Final
 

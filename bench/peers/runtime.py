@@ -1,8 +1,8 @@
-"""What Lambda's Python runtime does, and no more: import the handler, call it for each event.
+"""The least that Lambda's Python runtime does: import the handler, and call it for each event.
 
-`python runtime.py module.function` reads an event a line and writes what was returned, a JSON line
-each. What the handler prints goes to standard error. Imports nothing that the interpreter has not
-imported anyway: it would be measured.
+`python runtime.py module.function` reads one event per line, and writes each returned value as a
+line of JSON. What the handler prints goes to standard error. Modules that the interpreter has not
+loaded itself are imported late, because their import would be measured.
 """
 
 import sys

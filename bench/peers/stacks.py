@@ -1,4 +1,4 @@
-"""The same certificates by each means that CDK has, `count` of them into a stack."""
+"""Create `count` equal certificates in a stack, by each means that CDK has."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,15 +10,11 @@ from bench.peers import DESCRIPTION, TAG_LIST, TAGS
 
 _HERE: Final = Path(__file__).parent
 
-# Each imports what it needs itself, so that its synth is not charged with the others' imports.
-
-
-def empty(stack: cdk.Stack, count: int) -> None:
-    """Nothing."""
+# Each function has its own imports, so that no synthesis includes those of another one.
 
 
 def ours(stack: cdk.Stack, count: int) -> None:
-    """This construct."""
+    """Create this construct."""
     from cdk_apigateway_client_certificate import ClientCertificate
 
     for number in range(count):
@@ -26,7 +22,7 @@ def ours(stack: cdk.Stack, count: int) -> None:
 
 
 def native(stack: cdk.Stack, count: int) -> None:
-    """The L1, which tells no PEM."""
+    """Create L1s, which do not return the PEM."""
     from aws_cdk import aws_apigateway as apigateway
 
     tags = [cdk.CfnTag(key=key, value=value) for key, value in TAGS.items()]
@@ -37,7 +33,7 @@ def native(stack: cdk.Stack, count: int) -> None:
 
 
 def bare(stack: cdk.Stack, count: int) -> None:
-    """A function, its log group, and custom resources without any construct around them."""
+    """Create a function, its log group, and custom resources without a construct around them."""
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_logs as logs
 
@@ -53,7 +49,7 @@ def bare(stack: cdk.Stack, count: int) -> None:
 
 
 def provider(stack: cdk.Stack, count: int) -> None:
-    """CDK's `Provider` framework around a Python function."""
+    """Create custom resources with CDK's `Provider` framework around a Python function."""
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import custom_resources
@@ -65,13 +61,13 @@ def provider(stack: cdk.Stack, count: int) -> None:
         handler="index.handler",
         code=lambda_.Code.from_asset(str(_HERE / "provider_function")),
     )
-    function.add_to_role_policy(_may_do_it(iam))
+    function.add_to_role_policy(_permissions(iam))
     framework = custom_resources.Provider(stack, "Provider", on_event_handler=function)
     _custom_resources(stack, count, framework.service_token)
 
 
 def aws_custom_resource(stack: cdk.Stack, count: int) -> None:
-    """CDK's `AwsCustomResource`: an API call a request, on Node."""
+    """Create `AwsCustomResource`s, which make one API call per request, in Node.js."""
     from aws_cdk import aws_iam as iam
     from aws_cdk import custom_resources as cr
 
@@ -90,13 +86,13 @@ def aws_custom_resource(stack: cdk.Stack, count: int) -> None:
                 action="DeleteClientCertificate",
                 parameters={"clientCertificateId": cr.PhysicalResourceIdReference()},
             ),
-            policy=cr.AwsCustomResourcePolicy.from_statements([_may_do_it(iam)]),
+            policy=cr.AwsCustomResourcePolicy.from_statements([_permissions(iam)]),
             install_latest_aws_sdk=False,
         )
 
 
 BY_NAME: Final[dict[str, Callable[[cdk.Stack, int], None]]] = {
-    made.__name__: made for made in (empty, ours, native, bare, provider, aws_custom_resource)
+    create.__name__: create for create in (ours, native, bare, provider, aws_custom_resource)
 }
 
 
@@ -110,7 +106,7 @@ def _custom_resources(stack: cdk.Stack, count: int, service_token: str) -> None:
         )
 
 
-def _may_do_it(iam: Any) -> Any:
+def _permissions(iam: Any) -> Any:
     return iam.PolicyStatement(
         actions=["apigateway:POST", "apigateway:DELETE", "apigateway:PUT"], resources=["*"]
     )

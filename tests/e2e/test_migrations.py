@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.deploy import WithNode
+from bench.local import LocalAwsWithNode
 from local_aws.cdk import run_cdk
 from tests.e2e.support import EXAMPLES, ScenarioContext, scenario
 
@@ -168,7 +168,7 @@ def from_aws_custom_resource(context: ScenarioContext) -> Migration:
         {**IMPORT, HAND_WRITTEN: HAND_WRITTEN_AND_ADOPTED},
         {**IMPORT, start: AFTER_HAND_WRITTEN},
     ]
-    with WithNode(trust=context.server_files[0]) as aws:
+    with LocalAwsWithNode(trust=context.server_files[0]) as aws:
         aws.environment["CDK_VALIDATION"] = "false"
         toolkit = str(context.folder / "bootstrap")
         run_cdk(aws, "bootstrap", f"aws://{aws.account}/{aws.region}", "--output", toolkit)

@@ -1,9 +1,9 @@
-// What Lambda's Node runtime does, and no more: load the handler, call it for each event.
+// The least that Lambda's Node.js runtime does: load the handler, and call it for each event.
 //
-// `node runtime.cjs <file> <function>` reads an event a line, and answers with `done` a line.
+// `node runtime.cjs <file> <function>` reads one event per line, and writes `done` after each.
 const https = require("https");
 
-// CDK's handlers answer to port 443 whatever the ResponseURL says; the fake has another one.
+// CDK's handlers respond to port 443, whatever the ResponseURL says. The fake has another port.
 const request = https.request;
 https.request = (options, ...rest) =>
   request({ ...options, port: process.env.RESPONSE_PORT }, ...rest);

@@ -1,6 +1,6 @@
 """A handler as crhelper's README writes it, with its defaults: one call to create, one to delete.
 
-It has none of what makes a Create safe to repeat, and never looks for what an earlier one made.
+A repeated Create issues another certificate, because it does not look for the first one.
 """
 
 import logging

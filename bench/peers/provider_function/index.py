@@ -1,4 +1,4 @@
-"""A function for CDK's `Provider` framework, which answers CloudFormation in its stead."""
+"""A function for CDK's `Provider` framework, which responds to CloudFormation."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The least that a Python function can do: boto3, a client, and the call that ours makes first."""
+"""The least that a Python function can do: create a client, and make our handler's first call."""
 
 from typing import Any
 
