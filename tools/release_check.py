@@ -36,9 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make release-check")
     parser.add_argument("--update", action="store_true")
     arguments = parser.parse_args()
-    tag = os.environ.get("RELEASE_TAG", f"v{__version__}")
-    if tag != f"v{__version__}":
-        sys.exit(f"tag {tag!r} is not v{__version__}: change _version.py or the tag")
+    check_tag(os.environ.get("RELEASE_TAG"), __version__)
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -59,6 +57,18 @@ def main() -> None:
     sbom.write_text(bill_of_materials((NAME, __version__), CRHELPER_VERSION, asset_hash, committed))
     for path in sorted(DIST.iterdir()):
         print(f"{_sha256(path)}  dist/{path.name}")
+
+
+def check_tag(tag: str | None, version: str) -> None:
+    """Check the tag that a release is made from, if one is.
+
+    Raises:
+        SystemExit: The tag is not that of the version, or the version is not one to release.
+    """
+    if tag and tag != f"v{version}":
+        sys.exit(f"tag {tag!r} is not v{version}: change _version.py or the tag")
+    if tag and "dev" in version:
+        sys.exit(f"{version} is a version between releases: set the next one in _version.py")
 
 
 def _build(source: Path, target: Path, *options: str, umask: int = -1) -> tuple[Path, Path]:

@@ -7,12 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 import aws_cdk as cdk
+import pytest
 from aws_cdk.assertions import Template
 
 from cdk_apigateway_client_certificate import ClientCertificate
 from cdk_apigateway_client_certificate._handler_code import CRHELPER_VERSION, _LocalBundling
 from cdk_apigateway_client_certificate._version import __version__
 from tests.unit.support import the_only
+from tools.release_check import check_tag
 from tools.sbom import bill_of_materials
 
 ROOT = Path(__file__).parents[2]
@@ -68,3 +70,17 @@ def test_bill_of_materials_names_the_packages_of_the_asset(tmp_path: Path) -> No
     assert {"name": "aws:cdk:asset-hash", "value": "0123abc"} in (
         bill["metadata"]["component"]["properties"]
     )
+
+
+@pytest.mark.parametrize(
+    ("tag", "version", "message"),
+    [
+        ("v1.2.4", "1.2.3", "tag 'v1.2.4' is not v1.2.3"),
+        ("v1.2.4.dev0", "1.2.4.dev0", "1.2.4.dev0 is a version between releases"),
+    ],
+)
+def test_release_needs_the_tag_of_a_released_version(tag: str, version: str, message: str) -> None:
+    with pytest.raises(SystemExit, match=message):
+        check_tag(tag, version)
+    check_tag("v1.2.3", "1.2.3")
+    check_tag(None, "1.2.4.dev0")
