@@ -1,6 +1,7 @@
 """Sphinx's configuration: `make docs` builds the site into docs/_build/html."""
 
 import inspect
+import re
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -33,6 +34,8 @@ html_theme = "furo"
 html_title = f"Client certificates {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/favicon.svg"
+html_use_index = False  # the API is one page, and nothing links to the index
 html_copy_source = False
 html_show_sphinx = False
 pygments_style = "friendly"
@@ -44,18 +47,29 @@ def constructor_signature(
 ) -> tuple[str, str] | None:
     """Return the signature of a class from its constructor.
 
-    jsii's metaclass has a `__call__(*args, **kwargs)`, which autodoc would show.
+    jsii's metaclass has a `__call__(*args, **kwargs)`, which autodoc would show. A class without
+    parameters of its own, such as an interface, gets no signature.
     """
     if what != "class":
         return None
     signature = inspect.signature(obj.__init__)
     _self, *parameters = signature.parameters.values()
+    if [parameter.name for parameter in parameters] == ["args", "kwargs"]:
+        return "", ""
     return stringify_signature(
         signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty),
         unqualified_typehints=True,
     ), ""
 
 
+def link_pages(
+    _app: Sphinx, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]
+) -> None:
+    """Link the pages that a docstring names by their path."""
+    lines[:] = [re.sub(r"\bdocs(/[\w/-]+)\.md", r":doc:`\1`", line) for line in lines]
+
+
 def setup(app: Sphinx) -> None:
-    """Connect this file's function."""
+    """Connect this file's functions."""
     app.connect("autodoc-process-signature", constructor_signature)
+    app.connect("autodoc-process-docstring", link_pages)
