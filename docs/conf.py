@@ -3,8 +3,10 @@
 import inspect
 import re
 from importlib.metadata import version as version_of
+from textwrap import dedent
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.inspect import stringify_signature
 
@@ -69,7 +71,15 @@ def link_pages(
     lines[:] = [re.sub(r"\bdocs(/[\w/-]+)\.md", r":doc:`\1`", line) for line in lines]
 
 
+def lay_out(_app: Sphinx, doctree: Any) -> None:
+    """Unindent code from the inside of a function."""
+    for block in doctree.findall(nodes.literal_block):
+        block.rawsource = dedent(block.astext())
+        block[:] = [nodes.Text(block.rawsource)]
+
+
 def setup(app: Sphinx) -> None:
     """Connect this file's functions."""
     app.connect("autodoc-process-signature", constructor_signature)
     app.connect("autodoc-process-docstring", link_pages)
+    app.connect("doctree-read", lay_out)
