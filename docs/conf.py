@@ -72,10 +72,36 @@ def link_pages(
 
 
 def lay_out(_app: Sphinx, doctree: Any) -> None:
-    """Unindent code from the inside of a function."""
+    """Unindent code from the inside of a function; mark plots and the cells that need width."""
     for block in doctree.findall(nodes.literal_block):
         block.rawsource = dedent(block.astext())
         block[:] = [nodes.Text(block.rawsource)]
+    for cell in doctree.findall(nodes.entry):
+        if len(cell.astext()) > 20:
+            cell["classes"].append("long")
+    for image in doctree.findall(nodes.image):
+        if "diagrams/" not in image["uri"]:  # a diagram is narrow, and has a style for the dark
+            image["classes"].append("plot")
+
+
+def allow_line_breaks(
+    _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: Any
+) -> None:
+    """Let long names in code break between their words, where site.css takes it up."""
+    context["body"] = re.sub(
+        r'(?<=<span class="pre">)[^<]+',
+        lambda match: breakable(match[0]),
+        context.get("body", ""),
+    )
+
+
+def breakable(name: str) -> str:
+    """Return a name with `<wbr>` between its parts, and between the words of its long parts."""
+    parts = re.split(r"(?<=[\w}]/)|(?<=::)|(?=%\w)", name)
+    between_words = r"(?<=_)(?=\w)|(?<=[a-z])(?=[A-Z])"
+    return "<wbr>".join(
+        re.sub(between_words, "<wbr>", part) if len(part) > 16 else part for part in parts
+    )
 
 
 def setup(app: Sphinx) -> None:
@@ -83,3 +109,4 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-signature", constructor_signature)
     app.connect("autodoc-process-docstring", link_pages)
     app.connect("doctree-read", lay_out)
+    app.connect("html-page-context", allow_line_breaks)
