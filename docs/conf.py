@@ -30,6 +30,7 @@ autodoc_inherit_docstrings = False  # not those of aws-cdk-lib, which are not in
 maximum_signature_line_length = 70
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
+add_module_names = False  # the page names the package once; with it, names break on a phone
 napoleon_numpy_docstring = False
 
 html_theme = "furo"
