@@ -63,7 +63,7 @@ def draw(name: str, seconds: Mapping[str, float]) -> None:
         color=[_OURS if it == ours else _FASTER if it < ours else _SLOWER for _, it in bars],
     )
     axes.bar_label(drawn, [_label(value, ours) for _, value in bars], padding=4)
-    axes.margins(x=0.35)
+    axes.margins(x=0.5)
     axes.set_xlim(left=0)
     axes.invert_yaxis()
     axes.spines[["top", "right", "bottom"]].set_visible(False)
