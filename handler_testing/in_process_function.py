@@ -67,7 +67,7 @@ class InProcessFunction:
     def __init__(self, environment: Environment, patch: pytest.MonkeyPatch) -> None:
         replace_aws_variables(patch, environment.variables)
         patch.setattr(boto3, "DEFAULT_SESSION", _session())
-        from lambda_handler import calls, custom_resource, deadline, log, main
+        from lambda_handler import calls, deadline, log, main
 
         self.main = main
         self._timed_modules = (calls, deadline, main)
@@ -76,10 +76,7 @@ class InProcessFunction:
         with redirect_stdout(self._output):
             log.configure()
         # Not the clients that are kept: they have the endpoint of another test's services.
-        make_client = cache(calls.make_client.__wrapped__)
-        for module in (calls, custom_resource):
-            patch.setattr(module, "make_client", make_client)
-        patch.setattr(custom_resource, "CLIENT", make_client("apigateway", calls.CALL_SECONDS))
+        patch.setattr(calls, "make_client", cache(calls.make_client.__wrapped__))
         patch.setattr(main, "DELIVERY_TIMEOUT", 1.0)
         self.clock = SkippingClock()
         self.use_clock(self.clock)

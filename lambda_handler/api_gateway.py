@@ -46,10 +46,11 @@ class StageUses:
 class ApiGateway:
     """The calls of one invocation. Every method raises `ApiError` and `OutOfTimeError`."""
 
-    def __init__(self, client: "APIGatewayClient", caller: Caller) -> None:
-        self._client = client
+    def __init__(self, caller: Caller) -> None:
         self._caller = caller
-        self._prefix = f"arn:{client.meta.partition}:apigateway:{client.meta.region_name}::"
+        self._client: APIGatewayClient = caller.client("apigateway")
+        meta = self._client.meta
+        self._prefix = f"arn:{meta.partition}:apigateway:{meta.region_name}::"
 
     def certificates(self) -> Iterator[Certificate]:
         """Yield all client certificates of the account and Region, page by page."""

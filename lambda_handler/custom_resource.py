@@ -1,8 +1,8 @@
 """Adapts crhelper: one response per request, with workarounds for its bugs.
 
-crhelper 2.0.12 calls the function of the request's type and turns its end into a status, a reason
-and a physical ID. Whatever else it does that could lose a response or send two is overridden in
-`CustomResource`, with the reason beside it. The only state that outlives a request is the client.
+crhelper 2.0.12 calls the function for the request's type and turns its outcome into a status, a
+reason and a physical ID. `CustomResource` overrides what could lose a response or send two, and
+says why in each place. The only state that outlives a request is the boto3 client.
 """
 
 import contextvars
@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from crhelper import FAILED, SUCCESS, CfnResource
 
@@ -24,14 +24,11 @@ from .errors import OutOfTimeError, RequestError
 from .invocation import Invocation
 from .request import read
 
-if TYPE_CHECKING:
-    from types_boto3_apigateway import APIGatewayClient
-
 log.configure()
 logger = logging.getLogger(__name__)
 
-CLIENT: "Final[APIGatewayClient]" = make_client("apigateway", CALL_SECONDS)
-"""Created while Lambda initializes the function, when the processor is at full speed."""
+# Created and kept while Lambda initializes the function, when the processor is at full speed.
+make_client("apigateway", CALL_SECONDS)
 
 Attributes = dict[str, str]
 Operations = Mapping[str, Callable[[Invocation], Attributes]]
@@ -67,14 +64,6 @@ def respond(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
     return resource.response
 
 
-def client(call_seconds: float) -> "APIGatewayClient":
-    """Return a client that waits at most `call_seconds` for a call: `CLIENT` if it does."""
-    if call_seconds == CALL_SECONDS:
-        return CLIENT
-    other: APIGatewayClient = make_client("apigateway", call_seconds)
-    return other
-
-
 class CustomResource(CfnResource):
     """A `CfnResource` for one request, which keeps its response in `response`.
 
@@ -95,7 +84,7 @@ class CustomResource(CfnResource):
         for register in (self.create, self.update, self.delete):
             register(self._carry_out)  # crhelper responds SUCCESS to a type without a function
         self.response: dict[str, Any] = {}
-        # The last part of the time is for the response, however much there is.
+        # The rest of the time is for the response: 30 s, or a quarter if that is less.
         self._seconds = seconds - min(30.0, seconds / 4)
         self._grace = min(5.0, seconds / 16)
 
@@ -111,13 +100,11 @@ class CustomResource(CfnResource):
         call_seconds = min(CALL_SECONDS, self._seconds / 3)
         deadline = Deadline(self._seconds, call_seconds)
         caller = Caller(deadline, call_seconds)
-        api = ApiGateway(client(call_seconds), caller)
+        api = ApiGateway(caller)
         if event.get("ResourceType") == ROTATING_RESOURCE_TYPE:
             from .rotation import resource, services  # only the rotation's function needs them
 
-            return resource.carry_out_request(
-                event, api, services.Services(client(call_seconds), caller), deadline
-            )
+            return resource.carry_out_request(event, api, services.Services(caller), deadline)
         request = read(event)
         operations = LOOK_UP_OPERATIONS if request.looks_up else OPERATIONS
         return operations[request.type](Invocation(request, api, deadline, self._set_physical_id))
@@ -128,17 +115,17 @@ class CustomResource(CfnResource):
         self.PhysicalResourceId = id
 
     def _set_timeout(self) -> None:
-        """Start no timer.
+        """Start no timer: `_wrap_function` watches the time instead.
 
-        crhelper's responds without an ID half a second before the time-out, and its main thread
-        responds again afterwards. `_wrap_function` watches the time instead.
+        crhelper's timer responds without an ID half a second before the time-out, and its main
+        thread responds again afterwards.
         """
 
     def _wrap_function(self, func: Callable[..., Attributes]) -> None:
-        """Run the function beside this thread, which alone responds, and in time.
+        """Run the function in another thread, so that this one can respond in time.
 
         A call that hangs beyond all its time-outs cannot hold up the response. The abandoned
-        thread is past its deadline and starts no further call, but the one that it hangs in may
+        thread is past its deadline and starts no further call, but the call in which it hangs may
         still take effect (docs/design/failure-modes.md, "What can still happen").
         """
         known = self._event.get("PhysicalResourceId") if self.RequestType != "Create" else None

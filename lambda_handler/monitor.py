@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from . import clock, custom_resource, metrics
+from . import clock, metrics
 from .api_gateway import ApiGateway
 from .calls import CALL_SECONDS, Caller
 from .contract import Metric, Task
@@ -44,17 +44,16 @@ def run(event: Mapping[str, Any], context: Any) -> None:
     now = clock.later(event.get(Task.TIME), datetime.now(UTC))
     seconds = 0.9 * context.get_remaining_time_in_millis() / 1000
     call_seconds = min(CALL_SECONDS, seconds / 3)
-    client = custom_resource.client(call_seconds)
     deadline = Deadline(seconds, call_seconds)
     failures = []
     for position, entry in enumerate(listed):
-        # Each has an equal part of the time left, so that retries for one leave time for the rest.
+        # Each gets an equal part of the time left, so that retries for one leave time for others.
         share = deadline.share(len(listed) - position)
         name = f"{Task.CERTIFICATES}[{position}]"
         try:
             monitored = read(entry)
             name = str(monitored)
-            _check(monitored, ApiGateway(client, Caller(share, call_seconds)), now)
+            _check(monitored, ApiGateway(Caller(share, call_seconds)), now)
         except Exception as error:
             known = isinstance(error, RequestError)
             reason = str(error) if known else f"unexpected {type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Thin calls to the services that only rotation uses: stages, checks, the parameter, events."""
+"""The calls that only a rotation makes: to stages, backend checks, the parameter and events."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..calls import ApiError, Caller
 from ..errors import RefusedError
 from ..faults import Fault
-from .settings import Check, Settings, Stage
+from .settings import BackendCheck, Settings, Stage
 
 EVENT_SOURCE: Final = "client-certificate.rotation"
 
@@ -26,9 +26,9 @@ class StageState:
 class Services:
     """The calls of one invocation. Every method raises `ApiError` and `OutOfTimeError`."""
 
-    def __init__(self, apigateway: Any, caller: Caller) -> None:
-        self._apigateway = apigateway
+    def __init__(self, caller: Caller) -> None:
         self._caller = caller
+        self._apigateway = caller.client("apigateway")
 
     def stage(self, stage: Stage) -> StageState | None:
         """Return the state of a stage, None if it does not exist."""
@@ -63,10 +63,17 @@ class Services:
                 ClientCertificateId=certificate_id,
             )
 
-    def accepts(self, check: Check, variables: Mapping[str, str], certificate_id: str) -> bool:
-        """Return whether a backend responds with success to a certificate; to none if empty.
+    def accepts(
+        self, check: BackendCheck, variables: Mapping[str, str], certificate_id: str
+    ) -> bool:
+        """Return whether a backend responds with a status from 200 to 399.
 
         The response is neither logged nor kept: its body and headers are the backend's.
+
+        Args:
+            check: The method to call.
+            variables: The stage's variables.
+            certificate_id: The certificate to present, empty for none.
         """
         presented: dict[str, Any] = (
             {"clientCertificateId": certificate_id} if certificate_id else {}

@@ -35,7 +35,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Check:
+class BackendCheck:
     """A method of a REST API that is called to learn whether the backend accepts a certificate."""
 
     api_id: str
@@ -54,7 +54,7 @@ class Settings:
     """The user's."""
     stages: tuple[Stage, ...]
     parameter: str
-    checks: tuple[Check, ...]
+    checks: tuple[BackendCheck, ...]
     policy: Policy
 
     @property
@@ -77,7 +77,7 @@ def read(stack_id: str, logical_id: str, properties: Mapping[str, Any]) -> Setti
     if violation := tag_rules.violation(tags, OwnTag.ROTATING_COUNT):
         raise InvalidRequestError(violation)
     reason = string(properties, RotatingProperty.REASON)
-    checks = tuple(map(_check, _strings(properties, RotatingProperty.CHECKS)))
+    checks = tuple(map(_backend_check, _strings(properties, RotatingProperty.CHECKS)))
     return Settings(
         stack_id=stack_id,
         logical_id=logical_id,
@@ -111,14 +111,14 @@ def _stage(path: str) -> Stage:
     return Stage(path, match["api"], match["name"], match["kind"] == "restapis")
 
 
-def _check(path: str) -> Check:
+def _backend_check(path: str) -> BackendCheck:
     match = _CHECK.fullmatch(path)
     if not match:
         raise InvalidRequestError(
             f"{RotatingProperty.CHECKS} has {path!r}: write "
             "/restapis/{id}/resources/{id}/methods/{verb}"
         )
-    return Check(match["api"], match["resource"], match["verb"])
+    return BackendCheck(match["api"], match["resource"], match["verb"])
 
 
 def _strings(properties: Mapping[str, Any], name: str) -> list[str]:

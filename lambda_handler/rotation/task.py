@@ -1,7 +1,7 @@
 """The task `rotate`: a run for each rotating certificate of the event.
 
-The stack's schedule invokes the function with this task every hour, and EventBridge does when
-CloudFormation has updated the stack of a stage.
+The stack's schedule invokes the function with this task every hour. An EventBridge rule invokes it
+when CloudFormation has updated the stack of a managed stage.
 """
 
 import logging
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from .. import clock, custom_resource, log
+from .. import clock, log
 from ..api_gateway import ApiGateway
 from ..calls import CALL_SECONDS, Caller
 from ..contract import Task
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def run(event: Mapping[str, Any], context: Any) -> None:
-    """Run for each resource of an event. One that fails does not stop the others.
+    """Rotate each resource listed in an event. One that fails does not stop the others.
 
     Raises:
         RequestError: A run failed. The text names each, and why.
@@ -40,7 +40,7 @@ def run(event: Mapping[str, Any], context: Any) -> None:
     listing = Listing()
     failures = []
     for position, entry in enumerate(listed):
-        # Each has an equal part of the time left, so that retries for one leave time for the rest.
+        # Each gets an equal part of the time left, so that retries for one leave time for others.
         share = deadline.share(len(listed) - position)
         name = f"{Task.RESOURCES}[{position}]"
         try:
@@ -48,8 +48,7 @@ def run(event: Mapping[str, Any], context: Any) -> None:
             name = resource.logical_id
             log.request_fields.set({"stack_id": resource.stack_id, "logical_id": name})
             caller = Caller(share, call_seconds)
-            client = custom_resource.client(call_seconds)
-            api, services = ApiGateway(client, caller), Services(client, caller)
+            api, services = ApiGateway(caller), Services(caller)
             _run(Work(resource, api, services, listing, context.aws_request_id, now), share)
         except Exception as error:
             known = isinstance(error, RequestError)

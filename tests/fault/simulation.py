@@ -4,6 +4,7 @@ Everything above HTTP is real: crhelper, and botocore's serialization and parsin
 (`SimulatedApiGateway`), the ResponseURL and the clock (`SimulatedClock`) are replaced.
 """
 
+import functools
 import importlib
 import io
 import json
@@ -181,8 +182,8 @@ def simulated_function() -> Iterator[SimulatedFunction]:
         # The handler may have been imported before without a Region, which is an import error.
         patch.setattr(main, "IMPORT_ERROR", None)
         patch.setattr(main, "custom_resource", custom_resource, raising=False)
-        client = calls.make_client.__wrapped__("apigateway", calls.CALL_SECONDS)
-        patch.setattr(custom_resource, "client", lambda _seconds: client)
+        clients = functools.cache(functools.partial(calls.make_client.__wrapped__, call_seconds=20))
+        patch.setattr(calls, "make_client", lambda service, _seconds: clients(service))
         for module in (main, calls, deadline, certificate):
             patch.setattr(module, "time", clock)
         for module in (deadline, certificate):

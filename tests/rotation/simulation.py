@@ -437,7 +437,6 @@ def simulated() -> Iterator[Simulation]:
         patch.setattr(main, "custom_resource", custom_resource, raising=False)
         clients = functools.cache(functools.partial(calls.make_client.__wrapped__, call_seconds=20))
         patch.setattr(calls, "make_client", lambda service, _seconds: clients(service))
-        patch.setattr(custom_resource, "client", lambda _seconds: clients("apigateway"))
         for module in (main, calls, deadline, certificate):
             patch.setattr(module, "time", clock)
         for module in (deadline, certificate, *rest):
