@@ -1,7 +1,8 @@
 """Calls to AWS that are logged, bounded and retried.
 
-Each attempt is one request on the wire. botocore's own retries would send a POST again after an
-error that arrived when the certificate existed already, so they are off and `faults` decides.
+Each attempt is one HTTP request. botocore's own retries are off, and `faults` decides instead:
+botocore would send a POST again after an error, although the first one may have created a
+certificate.
 """
 
 import functools
@@ -85,7 +86,15 @@ class Caller:
         retry_budgets: Mapping[Fault, float] = MappingProxyType({}),
         **arguments: Any,
     ) -> Iterator[Any]:
-        """Yield the pages of a list. `token` names the member that leads to the next page."""
+        """Yield the pages of a list.
+
+        Args:
+            method: A method of a boto3 client.
+            token: The name of the response's member, and of the argument, that leads to the next
+                page.
+            retry_budgets: As those of `call`.
+            arguments: Those of the method.
+        """
         while True:
             page = self.call(method, retry_budgets, **arguments)
             yield page
@@ -101,10 +110,14 @@ class Caller:
         earlier_attempts: int = 0,
         **arguments: Any,
     ) -> T:
-        """Call until it succeeds, fails for good, or the retry budget of its error is used up.
+        """Call until it succeeds, or until the retry budget of its error is used up.
 
-        `retry_budgets` replaces those of `faults` for this call. `earlier_attempts` is added to
-        the number of attempts in logs and Reasons.
+        Args:
+            method: A method of a boto3 client.
+            retry_budgets: Seconds, which override those of `faults` for this call.
+            earlier_attempts: Calls that the caller made before for the same purpose. Logs and
+                Reasons count them too.
+            arguments: Those of the method.
         """
         operation = method.__name__
         started = time.monotonic()

@@ -1,7 +1,8 @@
 """Create, update and look up a client certificate.
 
-Two rules hold whatever fails, and whenever: Create and Update never delete, and what a request
-makes carries the request's tags from the first moment, so that no other delivery makes a second.
+Two rules hold whatever fails. Create and Update never delete a certificate. And a certificate is
+created together with its request's tags, so that another delivery of the request finds it instead
+of creating a second one.
 """
 
 import logging
@@ -29,11 +30,11 @@ logger = logging.getLogger(__name__)
 MAX_GENERATES: Final = 6
 """Calls of one invocation that may each have created a certificate."""
 MAX_GENERATE_BACKOFF: Final = 16.0
-"""Seconds. Six calls then take about the minute for which other ambiguous calls are retried."""
+"""Seconds. With it, six calls take about a minute, the retry budget of other ambiguous calls."""
 CLOCK_SKEW: Final = timedelta(minutes=5)
 """How far the clocks of CloudFormation, Lambda and API Gateway may be apart."""
 FIRST_DELIVERY: Final = timedelta(seconds=45)
-"""Lambda redelivers an event after a minute: a younger one has no earlier delivery."""
+"""An event younger than this was not delivered before: Lambda redelivers after a minute."""
 
 
 def create(invocation: Invocation) -> dict[str, str]:
@@ -48,7 +49,7 @@ def create(invocation: Invocation) -> dict[str, str]:
     refuse_late(invocation.request.listening_until)
     adopts = invocation.request.desired.adopt is not None
     certificate = _adopt(invocation) if adopts else _make(invocation)
-    return attributes(invocation, certificate)
+    return _attributes(invocation, certificate)
 
 
 def update(invocation: Invocation) -> dict[str, str]:
@@ -65,18 +66,20 @@ def update(invocation: Invocation) -> dict[str, str]:
         certificate = _adopt(invocation)
     else:
         certificate = _return_to_own(invocation)
-    return attributes(invocation, certificate)
+    return _attributes(invocation, certificate)
 
 
 def look_up(invocation: Invocation) -> dict[str, str]:
     """Read a certificate that must exist. Returns and raises as `create`."""
     certificate = _existing(invocation.api, invocation.request.desired.lookup or "")
     invocation.set_physical_id(physical_id.of_lookup(certificate.id))
-    return attributes(invocation, certificate)
+    return _attributes(invocation, certificate)
 
 
 def refuse_late(listening_until: float) -> None:
-    """Refuse a request that nobody waits for any more: what it made would not be deleted.
+    """Refuse a request whose response CloudFormation does not wait for any more.
+
+    It would not delete what such a request created.
 
     Raises:
         RefusedError: CloudFormation has stopped listening.
@@ -89,9 +92,9 @@ def refuse_late(listening_until: float) -> None:
 
 
 def _adopt(invocation: Invocation) -> Certificate:
-    """Make an existing certificate the resource's. `ownership` says what that means."""
+    """Take over an existing certificate; `ownership` says what that means."""
     request = invocation.request
-    if own := _own_in_place_of_vanished_ones(invocation):
+    if own := _own_if_adopted_ones_are_gone(invocation):
         _change(invocation.api, request, own)
         return own
     live = _existing(invocation.api, request.desired.adopt or "")
@@ -105,11 +108,12 @@ def _adopt(invocation: Invocation) -> Certificate:
     return live
 
 
-def _own_in_place_of_vanished_ones(invocation: Invocation) -> Certificate | None:
-    """Return the resource's own certificate if neither the one to adopt nor the last one exists.
+def _own_if_adopted_ones_are_gone(invocation: Invocation) -> Certificate | None:
+    """Return the resource's own certificate if the one to adopt does not exist.
 
-    A resource whose adopted certificate vanished has made its own. Without this, an Update that
-    then names another certificate that does not exist could not be rolled back.
+    A resource whose adopted certificate was deleted by hand has made its own. It keeps that one if
+    an Update then names another certificate that does not exist: otherwise the Update would fail,
+    and its rollback, which names the deleted certificate, as well.
     """
     request, api = invocation.request, invocation.api
     if request.previous.adopt is None or api.get(request.desired.adopt or ""):
@@ -152,7 +156,8 @@ def _make(invocation: Invocation) -> Certificate:
     sent, started = request.sent, invocation.deadline.started
     created = ANY_TIME
     if sent is not None:
-        # Requests that arrive together would otherwise ask for the tags of each other's.
+        # Otherwise each of many requests that arrive together would read the tags of the
+        # certificates that the others create.
         first = started - sent < FIRST_DELIVERY
         created = Window(sent - CLOCK_SKEW, started if first else None)
     return _find_or_make(invocation, lambda found: tags.items() <= found.items(), created)
@@ -164,9 +169,10 @@ def _find_or_make(
     """Return the certificate whose tags match, and make one if there is none.
 
     Args:
-        invocation: The request at hand.
+        invocation: The request, and what carries it out.
         matches: Decides by a certificate's tags.
-        created: When the certificate was created that the first look is for.
+        created: The period in which a certificate that exists already was created. After an
+            ambiguous call it has no end.
     """
     request, api = invocation.request, invocation.api
     generates = 0
@@ -200,9 +206,9 @@ def _find_or_make(
 def _choose(found: Iterable[Certificate], known_id: str) -> Certificate:
     """Choose among certificates that one resource made.
 
-    The one that CloudFormation knows, if it is among them. Otherwise one of the latest request,
-    since what an earlier one made was replaced; and of those the oldest, which redeliveries of
-    the request agree on, however many of them ran at once.
+    Choose the one that CloudFormation knows, if it is among them. Otherwise choose among those of
+    the latest request, since earlier ones were replaced. Of these, choose the oldest: deliveries
+    of the request that run at the same time then choose the same one.
     """
     by_age = sorted(found, key=lambda it: (it.created or datetime.now(UTC), it.id))
     latest = (by_age[-1].tags or {})[OwnTag.REQUEST]
@@ -213,8 +219,8 @@ def _choose(found: Iterable[Certificate], known_id: str) -> Certificate:
 def _change(api: ApiGateway, request: Request, live: Certificate) -> None:
     """Write what differs from the live certificate: tags first, and the description last.
 
-    The template's previous properties count only where they describe this certificate: what an
-    adopted one had before stays, unless the template names it.
+    The previous properties count only if they describe this certificate. The tags and description
+    that an adopted certificate had before stay, unless the template has the same ones.
     """
     in_place = live.id == request.physical_id and not request.adoption_changed
     previous = request.previous if in_place else PreviousProperties()
@@ -222,7 +228,7 @@ def _change(api: ApiGateway, request: Request, live: Certificate) -> None:
     tags = api.tags(live)
     if live.id == request.desired.adopt and not made_by(request, tags):
         desired |= tags_of_adopter(request)
-        if OwnTag.REQUEST in tags:  # first: nobody owns what is adopted
+        if OwnTag.REQUEST in tags:  # first, so that the other resource cannot delete it
             api.untag(live, [OwnTag.REQUEST])
     written, removed = changes.tag_changes(tags, desired, previous.tags)
     if removed:  # before new tags, which need room
@@ -246,10 +252,10 @@ def _existing(api: ApiGateway, id: str) -> Certificate:
     return certificate
 
 
-def attributes(invocation: Invocation, certificate: Certificate) -> dict[str, str]:
+def _attributes(invocation: Invocation, certificate: Certificate) -> dict[str, str]:
     """Return the attributes, and print the metric, so that a new alarm has data.
 
-    The certificate is read again if a response omitted its PEM or dates.
+    Read the certificate again if the list or create response omitted its PEM or dates.
     """
     request, now = invocation.request, datetime.now(UTC)
     if not (certificate.pem and certificate.created and certificate.expires):

@@ -16,8 +16,8 @@ def tag_changes(
     Args:
         live: The tags that the certificate has.
         desired: The tags that it is to have.
-        previous: The tags that the template wrote before. Those that are not desired any more
-            are removed. All others, and those that have another value by now, were written by
+        previous: The tags of the previous template. Those that are not desired any more are
+            removed, unless they have another value by now. All other tags were written by
             somebody else and stay.
     """
     written = {key: value for key, value in desired.items() if live.get(key) != value}
@@ -32,7 +32,8 @@ def tag_changes(
 def description_change(live: str, desired: str | None, previous: str | None) -> str | None:
     """Return the description to write, None for no change.
 
-    A description that the template dropped is cleared. One that it did not write is left alone.
+    If the template drops its description, the certificate's is cleared. A description that
+    somebody else wrote stays.
 
     Args:
         live: The description that the certificate has; empty if it has none.

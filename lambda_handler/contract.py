@@ -1,4 +1,4 @@
-"""The names and limits that the construct and the handler share: each stands here, once.
+"""The names and limits that the construct and the handler share, each written only here.
 
 Standard library only, since the construct imports this module at synth and the function at its
 cold start.

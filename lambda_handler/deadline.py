@@ -1,4 +1,4 @@
-"""How much time an invocation has left, and the only place that sleeps."""
+"""How much time an invocation has left for calls. All waits between calls happen here."""
 
 import time
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ class Deadline:
         return self._last_start - time.monotonic()
 
     def share(self, count: int) -> "Deadline":
-        """Return the deadline of one of `count` equal parts of the time that is left."""
+        """Return the deadline of the first of `count` equal parts of the time that is left."""
         return Deadline(self.seconds_left() / count + self._call_seconds, self._call_seconds)
 
     def sleep(self, seconds: float) -> None:

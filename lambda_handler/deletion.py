@@ -1,4 +1,4 @@
-"""Delete a client certificate, and what other deliveries of the same request made besides."""
+"""Delete a client certificate, and any other that deliveries of the same request made."""
 
 import logging
 import random
@@ -26,7 +26,7 @@ REQUEST_LIFETIME: Final = timedelta(days=1)
 
 
 def delete(invocation: Invocation) -> dict[str, str]:
-    """Delete what the resource owns under the request's physical ID; nothing is a success too.
+    """Delete what the resource owns under the request's physical ID. Finding nothing is success.
 
     Returns:
         No attributes.
@@ -41,10 +41,10 @@ def delete(invocation: Invocation) -> dict[str, str]:
 
 
 def _owned(api: ApiGateway, request: Request) -> list[Certificate]:
-    """Return what is to be deleted.
+    """Return the certificates to delete.
 
-    The certificate that the physical ID names comes last: a Delete that is cut short then finds
-    the others when it is redelivered.
+    The one that the physical ID names comes last, because its request tag leads to the others: a
+    Delete that is cut short can then find them when it is redelivered.
     """
     id = request.physical_id
     if (request_id := physical_id.request_id(id)) is not None:
@@ -56,7 +56,7 @@ def _owned(api: ApiGateway, request: Request) -> list[Certificate]:
         logger.info("not deleted: adopted", extra={"certificate_id": id})
         return []
     certificates = list(api.certificates())
-    # The list may lag behind.
+    # The list may not show a new certificate yet.
     named = next((it for it in certificates if it.id == id), None) or api.get(id)
     if named is None:
         logger.info("nothing to delete: gone", extra={"certificate_id": id})
@@ -83,7 +83,7 @@ def _made_by_request(
 
 
 def _request_lifetime(moment: datetime | None) -> Window:
-    """Return when the deliveries of a request run, one of which ran at a moment."""
+    """Return the period in which a request can be delivered, one delivery of which is known."""
     if moment is None:
         return ANY_TIME
     return Window(moment - REQUEST_LIFETIME, moment + REQUEST_LIFETIME)

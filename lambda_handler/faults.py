@@ -29,7 +29,7 @@ RETRY_BUDGETS: Final[Mapping[Fault, float]] = {
     Fault.THROTTLED: math.inf,
     Fault.QUOTA_FULL: 10.0,
     Fault.CONFLICT: 60.0,
-    # IAM takes seconds to show a new role's policy, and its credentials, everywhere.
+    # A new role's policy and credentials take seconds to propagate through IAM.
     Fault.DENIED: 60.0,
     Fault.CREDENTIALS: 60.0,
     Fault.NOT_FOUND: 0.0,

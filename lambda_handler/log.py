@@ -1,10 +1,10 @@
 """Structured logs: one JSON line a decision, on standard output, which Lambda sends to the group.
 
-Never the event: its ResponseURL is signed, and whoever reads it can respond for the resource.
+The event is never logged: whoever reads its signed ResponseURL can respond for the resource.
 
-Lambda's own JSON format (`LoggingFormat.JSON`) would also do, with a filter on its handler that
-adds the fields of the request. But it exists in Lambda only: the local AWS and the tests, which
-read these lines, would see others than an operator does.
+Lambda's own JSON format (`LoggingFormat.JSON`) would also do, with a filter that adds the fields of
+the request. But it exists in Lambda only: in the tests and in the local AWS, the lines would look
+different from those that an operator sees.
 """
 
 import json
@@ -47,7 +47,7 @@ class _JsonLines(logging.Formatter):
 
 
 def configure() -> None:
-    """Write this package's lines as JSON, and none of them a second time through the root."""
+    """Write this package's lines as JSON, and keep the root logger from writing them again."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_JsonLines())
     logger = logging.getLogger(PACKAGE)

@@ -22,11 +22,11 @@ from . import physical_id
 
 logger = logging.getLogger(__name__)
 
-# Collecting garbage during the imports, which leave almost none, takes a tenth of a cold start.
+# The imports leave almost no garbage, and looking for it takes a tenth of a cold start.
 gc.disable()
 try:
-    # Before crhelper imports it: CPython keeps its frames in chunks of 16 KB, and a large import
-    # that runs far down the stack maps and unmaps a chunk at every call that crosses an edge.
+    # Before crhelper imports it, deep down the stack. CPython keeps its frames in chunks of 16 KB,
+    # and an import that starts near the end of one maps and unmaps the next one at every call.
     import boto3  # noqa: F401
 
     from . import custom_resource
@@ -43,16 +43,19 @@ DELIVERY_DELAYS: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
 DELIVERY_TIMEOUT: Final = 5.0
 """Seconds that one attempt may take."""
 DELIVERY_MARGIN: Final = 0.5
-"""Seconds before the function's time-out in which nothing is started any more."""
+"""Seconds before the function's time-out from which no attempt to deliver starts."""
 
 _REQUEST_TYPES: Final = ("Create", "Update", "Delete")
 _ENVELOPE: Final = ("StackId", "RequestId", "LogicalResourceId")
 _MAX_LENGTHS: Final = {**dict.fromkeys(_ENVELOPE, 600), "PhysicalResourceId": 1024}
-"""Bytes of these in a response, which leave enough of its 4,096 for the rest."""
+"""The most bytes of each, so that the rest of a response of 4,096 bytes has room."""
 MAX_REASON: Final = 1000
-"""Bytes of a Reason as it is sent. CloudFormation's events show about as many."""
+"""The most bytes of a Reason. CloudFormation's events show about as many."""
 MAX_RESPONSE: Final = 4096
-"""Bytes of a response. Source: CloudFormation user guide, "Custom resource response objects"."""
+"""The most bytes of a response.
+
+Source: CloudFormation user guide, "Custom resource response objects".
+"""
 
 
 class UnanswerableError(Exception):
@@ -88,8 +91,8 @@ def handler(event: Any, context: Any) -> None:
 def _task(event: Any) -> Callable[[Mapping[str, Any], Any], None] | None:
     """Return the function that carries out a task, None for any other event.
 
-    Imported here, since most invocations, and all in a deploy, need none. If that fails, the
-    invocation does.
+    The tasks are imported here because no deploy needs them. If an import fails, so does the
+    invocation.
     """
     match event:
         case {"ResponseURL": _}:
@@ -142,7 +145,7 @@ def _respond(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
 
 
 def _failed(event: Mapping[str, Any], reason: str) -> Mapping[str, Any]:
-    """Return the plainest FAILED, for what never reaches `custom_resource`."""
+    """Return a FAILED response without the help of `custom_resource`."""
     ids = {name: _shorten(event.get(name), length) for name, length in _MAX_LENGTHS.items()}
     return {
         **ids,
@@ -153,10 +156,10 @@ def _failed(event: Mapping[str, Any], reason: str) -> Mapping[str, Any]:
 
 
 def _fit_response(response: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Make a response as short as CloudFormation requires; crhelper sends it whatever its length.
+    """Make a response as short as CloudFormation requires, which crhelper does not.
 
-    A Reason keeps its beginning, which says the most. A response that is too long all the same
-    becomes FAILED with its real ID, so that the rollback deletes the certificate.
+    A long Reason keeps its beginning, which says the most. A response that is still too long
+    becomes FAILED with the real physical ID, so that the rollback deletes the certificate.
     """
     response = {**response, "Reason": _shorten(response["Reason"], MAX_REASON)}
     length = len(json.dumps(response))
@@ -212,7 +215,8 @@ def _put(url: SplitResult, body: bytes, timeout: float) -> int:
     connection = http.client.HTTPSConnection(
         url.hostname or "", url.port, timeout=timeout, context=ssl.create_default_context()
     )
-    # The time-out bounds each wait for the network. This bounds the whole, if bytes trickle in.
+    # The time-out bounds each read. The timer bounds the whole request, in case the response
+    # arrives byte by byte.
     end = threading.Timer(timeout, _hang_up, [connection])
     end.daemon = True
     end.start()

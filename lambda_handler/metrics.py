@@ -22,13 +22,13 @@ def days_to_expiry(expires: datetime, now: datetime) -> float:
 
 
 def emit(stack_name: str, logical_id: str, values: Mapping[str, float], now: datetime) -> None:
-    """Print metrics of one certificate as one line, which CloudWatch needs as it is.
+    """Print metrics of one certificate as one line of JSON, as CloudWatch requires.
 
     Args:
         stack_name: The value of the dimension `StackName`.
         logical_id: The value of the dimension `LogicalId`.
         values: The metrics' values by their names.
-        now: The metrics' time. CloudWatch keeps those of the last two weeks.
+        now: The metrics' time. CloudWatch refuses those older than two weeks.
     """
     dimensions = {Metric.STACK_NAME: stack_name, Metric.LOGICAL_ID: logical_id}
     directive = {

@@ -3,8 +3,8 @@
 A resource deletes a certificate only if the certificate's three tags say that this resource of
 this stack made it, and never the one that its template adopts. A certificate with the tags for
 stack and logical ID, but without the one for the request, was adopted: the resource manages its
-description and tags. Adopting removes the request tag of whoever else made the certificate; a
-resource that adopts its own certificate keeps it.
+description and tags. Adopting a certificate removes the request tag that another resource wrote; a
+resource that adopts a certificate that it made itself keeps the tag.
 """
 
 from collections.abc import Mapping

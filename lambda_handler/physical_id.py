@@ -1,8 +1,8 @@
 """The forms of a `PhysicalResourceId`.
 
-A certificate's resource has the certificate's ID. A request that created nothing, or does not know
-whether it did, has an ID that carries its RequestId, so that the Delete that follows finds by tags
-what the request created. A look-up has an ID that no call could take for a certificate's.
+Normally it is the certificate's ID. If a request fails before it knows the ID of a certificate, it
+is the RequestId with a prefix: the Delete that follows finds by its tags what the request may have
+created. That of a look-up has a prefix too, so that no call can take it for a certificate's ID.
 
 Standard library only: the entry module and the construct import this module too.
 """

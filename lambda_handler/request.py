@@ -1,8 +1,8 @@
 """A CloudFormation event, read into a typed request or refused. Nothing here calls anything.
 
-Strict where a certificate would be made from it, lenient where strictness would leave a stack that
-cannot be rolled back or deleted: an earlier version may have accepted the previous properties, and
-a Delete needs no properties at all.
+Desired properties are validated strictly. Previous properties and those of a Delete are read as far
+as possible and never refused: an earlier version may have accepted them, and a stack must always be
+able to roll back and to delete.
 """
 
 import calendar
@@ -25,7 +25,7 @@ _ALWAYS_ACCEPTED: Final = frozenset({Property.SERVICE_TOKEN, Property.SERVICE_TI
 
 @dataclass(frozen=True)
 class Properties:
-    """The desired state of a certificate. What is None, the template does not mention."""
+    """The desired state of a certificate. None stands for what the template does not mention."""
 
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -134,8 +134,8 @@ def validity(url: str) -> tuple[float | None, float]:
 def _service_timeout(event: Mapping[str, Any]) -> float:
     """Return the seconds that CloudFormation waits for a response.
 
-    The construct sets `ServiceTimeout`. CloudFormation is not documented to pass it on, and
-    without it the construct's value holds.
+    Whether CloudFormation passes the resource's `ServiceTimeout` on is not documented. If it does
+    not, this is the value that the construct sets.
     """
     properties = event.get("ResourceProperties")
     given = properties.get(Property.SERVICE_TIMEOUT) if isinstance(properties, Mapping) else None
@@ -152,7 +152,7 @@ def _desired(value: Any, type_: str, looks_up: bool) -> Properties:
     if not isinstance(value, Mapping):
         raise InvalidRequestError(f"ResourceProperties must be an object, not {value!r}")
     known = {Property.LOOKUP} if looks_up else Property.OF_CERTIFICATE
-    # A rollback is an Update, and may carry what another version knew.
+    # Not in an Update: a rollback is one, and may have a property that another version knew.
     if type_ == "Create":
         refuse_unknown(value, known)
     tags = read_tags(value.get(Property.TAGS))
@@ -231,7 +231,7 @@ def _bad_tag(tag: Any) -> InvalidRequestError:
 
 
 def previous_properties(value: Any) -> PreviousProperties:
-    """Read what can be read, and refuse nothing."""
+    """Read previous properties as far as possible, and refuse nothing."""
     properties = value if isinstance(value, Mapping) else {}
     strings = {name: value for name, value in properties.items() if isinstance(value, str)}
     listed = properties.get(Property.TAGS)

@@ -34,14 +34,14 @@ def find(
 ) -> Iterator[Certificate]:
     """Yield the certificates whose tags match, with their tags, page by page.
 
-    Whether the real list contains tags is unverified. Where it contains none, each certificate
-    that was created in a period is asked for its own: one more call for each.
+    Whether API Gateway's list contains tags is unverified. If it contains none, the tags of each
+    certificate that was created in the period are read, with one more call for each.
 
     Args:
         api: Where tags are read.
         matches: Decides by a certificate's tags.
         certificates: The certificates to search, as listed.
-        created: When the certificates were created that are asked for their tags.
+        created: The period in which a certificate must have been created for its tags to be read.
     """
     listed_with_tags = False
     without_tags: list[Certificate] = []

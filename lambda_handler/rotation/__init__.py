@@ -1,8 +1,8 @@
 """Rotates a client certificate behind `Custom::ApiGatewayRotatingClientCertificate`.
 
-A run goes one way through the files: `task` or `resource` (what started it) → `run` (one loop) →
-`observe` (what is there) → `plan` (what to do, pure) → `carry_out` (one step) → the services.
+A run goes one way through the files: `task` or `resource` (what started it) → `run` (the loop) →
+`observe` (read the state) → `plan` (decide, pure) → `carry_out` (one step) → `services` (act).
 
-Nothing is remembered between runs. What a run needs to know of an earlier one is in the tags of
-the certificates, and everything else is observed: certificates, stages and the trust bundle.
+A run keeps nothing in memory or in a database for the next one. It reads the certificates, the
+stages and the trust bundle; what else it has to know of earlier runs is in the certificates' tags.
 """

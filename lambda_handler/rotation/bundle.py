@@ -1,4 +1,4 @@
-"""The trust bundle: the PEMs that backends are to trust. Nothing here calls anything."""
+"""The trust bundle: the PEMs for backends to trust, in one text. Nothing here calls anything."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Carries out one step of a plan. Each can be repeated: what is done already is done again."""
+"""Carries out one step of a plan. Every step is idempotent."""
 
 import logging
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from .model import Generation, Observed
 from .observe import Listing, Observer
 from .plan import Adopt, Check, Delete, Generate, Mark, Publish, Release, Step, Switch
 from .services import Services
-from .settings import Settings
+from .settings import Settings, Stage
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _STATE_TAGS: Final = {
 
 @dataclass
 class Work:
-    """One run for one resource, and what it works with."""
+    """A run for one resource: its settings, its clients and its time."""
 
     settings: Settings
     api: ApiGateway
@@ -68,14 +68,14 @@ def carry_out(work: Work, step: Step, observed: Observed) -> dict[str, bool]:
                 emit(work, "Trust Bundle Published", observed.generations[-1])
         case Mark(id, state, moment):
             if state == "published" and moment is not None:
-                # Before the tag: if it fails, the next run repeats it, and the wait starts then.
+                # Before the tag: if the event cannot be emitted, the next run repeats both.
                 emit(work, "Trust Bundle Published", generations[id])
             written = None if moment is None else moment.astimezone(UTC).isoformat()
             tag(work, generations[id].certificate, {_STATE_TAGS[state]: written})
         case Check(ids):
             return _check(work, ids)
         case Switch(stage, id):
-            work.services.present(_by_path(work)[stage], id)
+            work.services.present(_stages_by_path(work)[stage], id)
             emit(work, "Stages Switched", generations[id], stage=stage)
         case Delete(id):
             _delete(work, id)
@@ -152,7 +152,7 @@ def _adopt(work: Work, id: str) -> None:
             f"{tags.get(OwnTag.STACK)}: remove it there, then remove its tags {OwnTag.PREFIX}* "
             "(aws apigateway untag-resource)"
         )
-    if OwnTag.REQUEST in tags:  # first: nobody owns what is adopted
+    if OwnTag.REQUEST in tags:  # first, so that the other resource cannot delete it
         tag(work, certificate, {OwnTag.REQUEST: None})
     tag(work, certificate, dict(_generation_tags(work, 1)))
     description = work.settings.description
@@ -161,7 +161,7 @@ def _adopt(work: Work, id: str) -> None:
 
 
 def _check(work: Work, ids: tuple[str, ...]) -> dict[str, bool]:
-    """Ask with each certificate, once a check and a stage of its API, and once with none."""
+    """Call each check's method, for each stage of its API, with each certificate and with none."""
     states = work.observer.stages()
     asked = [
         (check, states[stage.path].variables)
@@ -192,5 +192,5 @@ def _delete(work: Work, id: str) -> None:
     work.listing.deleted.add(id)
 
 
-def _by_path(work: Work) -> dict[str, Any]:
+def _stages_by_path(work: Work) -> dict[str, Stage]:
     return {stage.path: stage for stage in work.settings.stages}

@@ -22,8 +22,8 @@ class Policy:
     adopts: str | None = None
     """The ID of the certificate that is the first generation, None to issue one."""
     may_begin: bool = False
-    """Whether a first generation may be made. Only a deploy may: a scheduled run that comes late
-    would otherwise bring back what was deleted."""
+    """Whether to issue or adopt a first generation. Only in a deploy: a scheduled run that comes
+    late would issue another certificate after the resource was deleted."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Observed:
 
     @property
     def newest_state(self) -> datetime | None:
-        """The latest moment that a tag of a generation holds."""
+        """The latest time in a tag of any generation."""
         moments = (
             moment
             for generation in self.generations
@@ -79,8 +79,8 @@ class Observed:
 def read_generation(certificate: Certificate, tags: Mapping[str, str]) -> Generation | None:
     """Return the generation that a certificate's tags describe, None if they describe none.
 
-    A moment that somebody changed to what cannot be read counts as absent: the step that writes
-    it is then repeated.
+    A time that cannot be read, since somebody changed the tag, counts as absent: the step that
+    writes it is then repeated.
     """
     number = tags.get(OwnTag.GENERATION, "")
     if not (number.isascii() and number.isdigit()) or certificate.expires is None:

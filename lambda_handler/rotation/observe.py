@@ -11,14 +11,14 @@ from .settings import Settings
 
 @dataclass
 class Listing:
-    """The certificates of the account, as all resources of one invocation know them.
+    """The certificates of the account, shared by all resources of one invocation.
 
-    Lists may lag behind, so what this invocation has written stands here too.
+    A list may lag behind, so this also holds what the invocation itself has written.
     """
 
     certificates: list[Certificate] | None = None
     read: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    """The tags that were read one by one, by a certificate's ID, where lists have none."""
+    """The tags that were read one by one, by a certificate's ID, if the list has none."""
     issued: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     tagged: dict[str, dict[str, str | None]] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Observer:
         self, certificates: list[Certificate], *, again: bool
     ) -> tuple[Generation, ...]:
         listing = self._listing
-        # Of the list alone: what is read one by one below has tags, even where lists have none.
+        # Decided by the list alone: certificates that are read one by one below have tags anyway.
         lists_tags = any(it.tags for it in certificates)
         existing = {it.id: it for it in certificates if it.id not in listing.deleted}
         for id in listing.issued - listing.deleted - existing.keys():

@@ -1,4 +1,4 @@
-"""What to do next, decided from what is there. Pure: no clock, no client, no randomness.
+"""Decides what to do next from the observed state. Pure: no clock, no client, no randomness.
 
 A rotation goes through these states. None of them is stored as such; each is recognized by the
 certificates, their tags, the stages and the trust bundle.
@@ -6,8 +6,8 @@ certificates, their tags, the stages and the trust bundle.
     generate the next certificate  →  publish both PEMs  →  wait `overlap`, ask the backend
     →  switch the stages  →  retire the old certificate, wait `overlap`  →  delete it
 
-`plan` returns every step that is safe as things are, the most urgent first. The caller carries out
-the first one and observes again, so no step depends on another one of the same list.
+`plan` returns every step that is safe in the observed state, the most urgent first. The caller
+carries out the first one and observes again, so no step depends on another one of the same list.
 """
 
 from dataclasses import dataclass, field
@@ -29,8 +29,9 @@ State = Literal["published", "accepted", "retired"]
 class Generate:
     """Issue the certificate of a generation, with its tags.
 
-    All are equal, so that a run issues at most one: with a wrong clock, each new certificate would
-    count as expired, and a run would use up the account's quota.
+    All `Generate` steps compare equal, so a run, which repeats no step, issues one certificate.
+    With a clock that is wrong, each new certificate would count as expired, and a run would
+    otherwise use up the account's quota.
     """
 
     number: int = field(compare=False)
@@ -52,7 +53,7 @@ class Publish:
 
 @dataclass(frozen=True)
 class Mark:
-    """Write a state of a certificate into its tag, or remove the tag if there is no moment."""
+    """Write the time at which a certificate reached a state into its tag; remove it if None."""
 
     id: str
     state: State
@@ -95,9 +96,9 @@ def plan(observed: Observed, policy: Policy, now: datetime) -> list[Step]:
     """Return the steps that are safe, the most urgent first; none if there is nothing to do.
 
     Args:
-        observed: What is there.
+        observed: The state of the resource.
         policy: How the resource rotates.
-        now: The time. A run that is older than what another one has written does nothing.
+        now: The time of the run. If another run has written a later time, there are no steps.
     """
     if observed.newest_state is not None and now < observed.newest_state:
         return []
@@ -117,10 +118,10 @@ def plan(observed: Observed, policy: Policy, now: datetime) -> list[Step]:
 def held(observed: Observed, policy: Policy, now: datetime) -> str | None:
     """Return why a backend check holds the switch back, None if none does."""
     next_ = next_generation(observed, now)
-    if next_ is None or not _waited(next_, policy, now):
+    if next_ is None or not _is_published_long_enough(next_, policy, now):
         return None
     current = current_generation(observed, policy, now)
-    if not _asked(observed, current, next_) or observed.accepts[next_.id]:
+    if not _has_results(observed, current, next_) or observed.accepts[next_.id]:
         return None
     if observed.accepts[current.id]:
         return (
@@ -137,13 +138,15 @@ def held(observed: Observed, policy: Policy, now: datetime) -> str | None:
 def current_generation(observed: Observed, policy: Policy, now: datetime) -> Generation:
     """Return the generation that stages are to present until the next one is ready.
 
-    It is the oldest that is not retired. If that was deleted by hand, the one that is left may
-    not be trusted yet; the newest retired one then is, and returns.
+    It is the oldest that is not retired. If that one was deleted by hand, the next one may not be
+    trusted by backends yet. Then it is the newest retired one, which they still trust.
     """
     active, retired = _active(observed), _retired(observed)
     usable = [it for it in retired if now < it.expires]
     if active and (
-        not usable or _presented(active[0], observed) or _waited(active[0], policy, now)
+        not usable
+        or _presented(active[0], observed)
+        or _is_published_long_enough(active[0], policy, now)
     ):
         return active[0]
     return (usable or retired)[-1]
@@ -188,24 +191,24 @@ def _switch(observed: Observed, policy: Policy, now: datetime) -> list[Step]:
 def _is_ready(next_: Generation, observed: Observed, policy: Policy, now: datetime) -> bool:
     """Return whether the stages may switch to the next generation.
 
-    With checks, the backend decides, and time alone never does: the stages must not switch from
-    what it accepts to what it refuses.
+    With backend checks, they never switch because of the time alone, so that they do not switch
+    from a certificate that the backend accepts to one that it refuses.
     """
     if next_.published is None or not bundle.contains(observed.bundle, next_.pem):
         return False
     current = current_generation(observed, policy, now)
-    waited = _waited(next_, policy, now)
+    waited = _is_published_long_enough(next_, policy, now)
     if not policy.checks:
         return waited or current.expires - LAST_DAY <= now
-    if not _asked(observed, current, next_):
+    if not _has_results(observed, current, next_):
         return False
     if current.expires <= now and not observed.accepts[current.id]:
-        return True  # it cannot become worse
+        return True  # calls are refused already, so the next one cannot make it worse
     accepted_before = next_.accepted is not None and next_.accepted < now
     return waited and accepted_before and observed.accepts[next_.id]
 
 
-def _waited(generation: Generation, policy: Policy, now: datetime) -> bool:
+def _is_published_long_enough(generation: Generation, policy: Policy, now: datetime) -> bool:
     return generation.published is not None and policy.overlap <= now - generation.published
 
 
@@ -235,10 +238,11 @@ def _generate(observed: Observed, policy: Policy, now: datetime) -> list[Step]:
 
 
 def _publish(observed: Observed, policy: Policy, now: datetime) -> list[Step]:
-    """Return the steps that make the bundle what it is to be, and then say since when it is.
+    """Return the steps that bring the bundle up to date, and then record when that was done.
 
-    The mark of a generation that is missing in the bundle is removed first: if the run ended
-    between the two, the time that the generation was missing would count as published.
+    If a generation was marked as published but is missing in the bundle, its mark is removed
+    first. Otherwise, if the run ended after the bundle was written, the time during which the
+    generation was missing would count as published.
     """
     trusted = _trusted(observed, policy, now)
     missing = [it for it in trusted if not bundle.contains(observed.bundle, it.pem)]
@@ -251,11 +255,11 @@ def _publish(observed: Observed, policy: Policy, now: datetime) -> list[Step]:
 
 
 def _trusted(observed: Observed, policy: Policy, now: datetime) -> list[Generation]:
-    """Return the generations whose PEMs belong into the bundle, in its order.
+    """Return the generations whose PEMs belong in the bundle, in the bundle's order.
 
-    What stages present stands first, because many servers use only the first of two certificates
-    that have the same name. Expired certificates are left out, because one of them can lock out
-    the others, unless stages present them.
+    Those that stages present come first, because many servers use only the first of two
+    certificates with the same subject. Expired certificates that no stage presents are left out,
+    because a server may refuse the others because of them.
     """
     superfluous = {it.id for it in _superfluous(observed, now)}
     presented = [it for it in observed.generations if _presented(it, observed)]
@@ -265,33 +269,37 @@ def _trusted(observed: Observed, policy: Policy, now: datetime) -> list[Generati
         if it not in presented
         and it.id not in superfluous
         and now < it.expires
-        and not (it.adopted and _is_past(it, policy, now))
+        and not (it.adopted and _is_retired_long_enough(it, policy, now))
     ]
     trusted = [*presented, *reversed(others)] or [current_generation(observed, policy, now)]
     return trusted[:MAX_GENERATIONS]
 
 
 def _check(observed: Observed, policy: Policy, now: datetime) -> list[Step]:
-    """Return the question to the backend, and then the mark that keeps its answer."""
+    """Return the backend check, and once it has results, the mark that records a change."""
     current, next_ = current_generation(observed, policy, now), next_generation(observed, now)
     if not policy.checks or next_ is None or next_.published is None:
         return []
     if not all(bundle.contains(observed.bundle, it.pem) for it in (current, next_)):
         return []
-    if not _asked(observed, current, next_):
+    if not _has_results(observed, current, next_):
         return [Check((current.id, next_.id))]
     if observed.accepts[next_.id] == (next_.accepted is not None):
         return []
     return [Mark(next_.id, "accepted", now if observed.accepts[next_.id] else None)]
 
 
-def _asked(observed: Observed, *generations: Generation) -> bool:
+def _has_results(observed: Observed, *generations: Generation) -> bool:
     return {it.id for it in generations} <= observed.accepts.keys()
 
 
 def _remove(observed: Observed, policy: Policy, now: datetime) -> list[Step]:
     """Return a removal for each generation that is not needed any more."""
-    past = [it for it in _retired(observed) if _is_past(it, policy, now) or it.expires <= now]
+    past = [
+        it
+        for it in _retired(observed)
+        if _is_retired_long_enough(it, policy, now) or it.expires <= now
+    ]
     current = current_generation(observed, policy, now)
     return [
         Release(it.id) if it.adopted else Delete(it.id)
@@ -301,16 +309,16 @@ def _remove(observed: Observed, policy: Policy, now: datetime) -> list[Step]:
 
 
 def _superfluous(observed: Observed, now: datetime) -> list[Generation]:
-    """Return what no stage presents and none is to present.
+    """Return the generations that no stage presents or is going to present.
 
-    These are one of two generations that two runs issued at once, and one that expired before
-    the stages switched to it.
+    For example, one of two that two runs issued at the same time, or one that expired before the
+    stages switched to it.
     """
     next_ = next_generation(observed, now)
     return [it for it in _active(observed)[1:] if it != next_ and not _presented(it, observed)]
 
 
-def _is_past(generation: Generation, policy: Policy, now: datetime) -> bool:
+def _is_retired_long_enough(generation: Generation, policy: Policy, now: datetime) -> bool:
     return generation.retired is not None and policy.overlap <= now - generation.retired
 
 

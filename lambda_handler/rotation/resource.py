@@ -38,7 +38,7 @@ def carry_out_request(
 ) -> dict[str, str]:
     """Carry out a request whose envelope `main` has checked.
 
-    The physical ID of the resource is that of its Create request, and stays.
+    The physical ID comes from the Create request and never changes.
 
     Returns:
         The attributes; none for a Delete.
@@ -46,21 +46,20 @@ def carry_out_request(
     Raises:
         RequestError: The request failed; the text is the Reason.
     """
-    properties = event.get("ResourceProperties") or {}
     if event["RequestType"] == "Delete":
-        return _delete(event, properties, api, services, deadline)
+        return _delete(event, api, services, deadline)
     refuse_late(listening_until(event))
     if event["RequestType"] == "Create":
-        refuse_unknown(properties, RotatingProperty.ALL)
+        refuse_unknown(event.get("ResourceProperties") or {}, RotatingProperty.ALL)
     check_ownership_tags(event)
-    work = _work(event, properties, api, services)
+    work = _work(event, api, services)
     policy = replace(work.settings.policy, may_begin=True)
     previous = event.get("OldResourceProperties") or {}
     if event["RequestType"] == "Update":
-        policy = replace(policy, adopts=None)  # only the first of all generations is adopted
+        policy = replace(policy, adopts=None)  # only the very first generation is adopted
         _check_parameter_name(work, previous)
     else:
-        services.owns_parameter(work.settings)  # refuses somebody else's before anything is made
+        services.owns_parameter(work.settings)  # raises if it is somebody else's
     observed = work.observer.observe(again=True)
     _check_new_stages(observed, previous, policy)
     _change(work, observed.generations, previous)
@@ -69,26 +68,25 @@ def carry_out_request(
     _detach_removed(work, outcome.observed, previous)
     report(work, outcome)
     current = current_generation(outcome.observed, work.settings.policy, work.now)
-    complete = api.get(current.id) if not current.pem else current.certificate
+    certificate = current.certificate if current.pem else api.get(current.id)
     return {
-        **changes.attributes(complete or current.certificate),
+        **changes.attributes(certificate or current.certificate),
         Attribute.TRUST_PARAMETER: work.settings.parameter,
     }
 
 
-def _work(
-    event: Mapping[str, Any],
-    properties: Mapping[str, Any],
-    api: ApiGateway,
-    services: Services,
-) -> Work:
+def _work(event: Mapping[str, Any], api: ApiGateway, services: Services) -> Work:
+    properties = event.get("ResourceProperties") or {}
     resource = settings.read(event["StackId"], event["LogicalResourceId"], properties)
     now = datetime.now(UTC).replace(microsecond=0)
     return Work(resource, api, services, Listing(), event["RequestId"], now)
 
 
 def _check_parameter_name(work: Work, previous: Mapping[str, Any]) -> None:
-    """Refuse another name, unless it is the rollback of an Update that was refused for it."""
+    """Refuse another name, unless the parameter of that name is the resource's own already.
+
+    It is in the rollback of an Update that was refused here.
+    """
     name = previous.get(RotatingProperty.TRUST_PARAMETER)
     desired = work.settings.parameter
     if name != desired and not work.services.owns_parameter(work.settings):
@@ -134,7 +132,7 @@ def _change(work: Work, generations: Iterable[Generation], previous: Mapping[str
 
 
 def _detach_removed(work: Work, observed: Observed, previous: Mapping[str, Any]) -> None:
-    """Take this resource's certificates from stages that it does not manage any more."""
+    """Detach this resource's certificates from stages that it no longer manages."""
     managed = {stage.path for stage in work.settings.stages}
     own = {it.id for it in observed.generations if not it.adopted}
     for stage in _previous_stages(previous):
@@ -160,19 +158,15 @@ def _previous_stages(previous: Mapping[str, Any]) -> list[Stage]:
 
 
 def _delete(
-    event: Mapping[str, Any],
-    properties: Mapping[str, Any],
-    api: ApiGateway,
-    services: Services,
-    deadline: Deadline,
+    event: Mapping[str, Any], api: ApiGateway, services: Services, deadline: Deadline
 ) -> dict[str, str]:
     """Delete all that is the resource's own, and leave everything else as it is.
 
-    Somebody else's stage that presents one of the certificates is reported before any managed
-    stage loses its own.
+    If a stage that the resource does not manage presents one of the certificates, the Delete fails
+    before it takes a certificate from any managed stage.
     """
     try:
-        work = _work(event, properties, api, services)
+        work = _work(event, api, services)
     except InvalidRequestError as error:
         logger.info("nothing to delete: never created", extra={"reason": str(error)})
         return {}

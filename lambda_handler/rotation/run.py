@@ -1,4 +1,4 @@
-"""One run for one resource: observe, plan, carry out the first step, and again."""
+"""One run for one resource: observe, plan and carry out the first step, until none is left."""
 
 import logging
 import random
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 MAX_GENERATES: Final = 6
 """Calls of one run that may each have issued a certificate."""
 MAX_CLOCK_SKEW: Final = timedelta(days=1)
-"""How far a tag may be ahead: more than a run that EventBridge delivers late is behind."""
+"""How far in the future a tag's time may be. EventBridge delivers no run as late as this."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Outcome:
     """How a run ended."""
 
     observed: Observed
-    failures: dict[Step | None, RequestError]
-    """Why steps failed. What belongs to no step has the key None."""
+    failures: list[RequestError]
     held: str | None
+    """Why a backend check holds the switch back, None if none does."""
 
 
 def converge(work: Work, policy: Policy, deadline: Deadline) -> Outcome:
@@ -44,7 +44,7 @@ def converge(work: Work, policy: Policy, deadline: Deadline) -> Outcome:
     Raises:
         RequestError: The resource could not be observed, or the time ran out.
     """
-    failures: dict[Step | None, RequestError] = {}
+    failures: list[RequestError] = []
     finished: set[Step] = set()
     accepts: dict[str, bool] = {}
     generates = 0
@@ -52,7 +52,7 @@ def converge(work: Work, policy: Policy, deadline: Deadline) -> Outcome:
     if plan(observed, policy, work.now):
         observed = work.observer.observe(again=True)
     while step := _first(plan(replace(observed, accepts=accepts), policy, work.now), finished):
-        # A step that is done is not done twice, even if reads do not show it yet.
+        # No step is carried out twice, even if reads do not show its effect yet.
         finished.add(step)
         try:
             accepts |= carry_out(work, step, observed)
@@ -63,37 +63,26 @@ def converge(work: Work, policy: Policy, deadline: Deadline) -> Outcome:
                 finished.remove(step)
                 deadline.sleep(faults.backoff(generates, 2.0**generates, random.random()))
             else:
-                failures[step] = error
+                failures.append(error)
         except RefusedError as error:
-            failures[step] = error
+            failures.append(error)
         observed = work.observer.observe(again=True)
     observed = replace(observed, accepts=accepts)
+    failures += _problems(work, observed)
     reason = held(observed, policy, work.now)
-    next_ = next_generation(observed, work.now) if observed.generations else None
-    if reason is not None and next_ is not None:
-        logger.warning("held", extra={"reason": reason})
+    if reason is not None:
         try:
-            emit(work, "Rotation Held", next_, message=reason)
+            _announce_held(work, observed, reason)
         except RequestError as error:
-            failures[None] = error
-    if observed.newest_state is not None and observed.newest_state - work.now > MAX_CLOCK_SKEW:
-        failures[None] = RefusedError(
-            f"a tag {OwnTag.PREFIX}*-at of a client certificate says "
-            f"{observed.newest_state.isoformat()}, which is in the future, so nothing is done "
-            "before then: remove that tag (aws apigateway untag-resource)"
-        )
-    if missing := {it.path for it in work.settings.stages} - observed.presents.keys():
-        failures[None] = RefusedError(
-            f"stage {min(missing)} does not exist: remove it from the stages, or deploy it again"
-        )
+            failures.append(error)
     return Outcome(observed, failures, reason)
 
 
 def report(work: Work, outcome: Outcome) -> None:
     """Print the metrics of a run that succeeded.
 
-    A run that failed prints none, so that the alarm on missing data tells of it. One that found
-    no certificate at all prints -1.
+    A run that failed prints none, so that the alarm on missing data fires. A run that found no
+    certificate at all prints -1 day.
     """
     values: dict[str, float] = {}
     if not outcome.observed.generations:
@@ -112,21 +101,48 @@ def check_deployed(work: Work, outcome: Outcome) -> None:
     """Check that each stage presents a certificate of the resource that is in the trust bundle.
 
     A deploy does not fail because a rotation cannot go on, for example while the quota is full or
-    something else uses an old certificate: the rollback would fail as well. Scheduled runs do.
+    something else uses an old certificate: its rollback would fail too. A scheduled run does fail.
 
     Raises:
-        RefusedError: A stage does not. The text says why.
+        RefusedError: A stage presents another certificate or none. The text says why.
     """
     observed = outcome.observed
     trusted = {it.id for it in observed.generations if contains(observed.bundle, it.pem)}
     for stage in work.settings.stages:
         if observed.presents.get(stage.path) not in trusted:
-            reasons = "; ".join(map(str, outcome.failures.values())) or (
+            reasons = "; ".join(map(str, outcome.failures)) or (
                 "another run has changed this resource at a later time: deploy again"
             )
             raise RefusedError(
                 f"stage {stage.path} does not present a published certificate: {reasons}"
             )
+
+
+def _problems(work: Work, observed: Observed) -> list[RequestError]:
+    """Return what no step can put right."""
+    problems: list[RequestError] = []
+    if observed.newest_state is not None and observed.newest_state - work.now > MAX_CLOCK_SKEW:
+        problems.append(
+            RefusedError(
+                f"a tag {OwnTag.PREFIX}*-at of a client certificate says "
+                f"{observed.newest_state.isoformat()}, which is in the future, so nothing is done "
+                "before then: remove that tag (aws apigateway untag-resource)"
+            )
+        )
+    if missing := {it.path for it in work.settings.stages} - observed.presents.keys():
+        problems.append(
+            RefusedError(
+                f"stage {min(missing)} does not exist: remove it from the stages, or deploy it "
+                "again"
+            )
+        )
+    return problems
+
+
+def _announce_held(work: Work, observed: Observed, reason: str) -> None:
+    logger.warning("held", extra={"reason": reason})
+    if next_ := next_generation(observed, work.now):
+        emit(work, "Rotation Held", next_, message=reason)
 
 
 def _first(steps: list[Step], finished: set[Step]) -> Step | None:

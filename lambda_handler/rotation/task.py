@@ -77,4 +77,4 @@ def _run(work: Work, deadline: Deadline) -> None:
             "description, so that CloudFormation updates it, and a new one is issued"
         )
     if outcome.failures:
-        raise RequestError("; ".join(map(str, outcome.failures.values())))
+        raise RequestError("; ".join(map(str, outcome.failures)))
