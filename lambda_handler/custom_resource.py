@@ -79,7 +79,7 @@ class CustomResource(CfnResource):
         # crhelper's own switch. Without it, every cold start creates three clients for polling,
         # which nothing here uses.
         os.environ["AWS_SAM_LOCAL"] = "true"
-        # The defaults log the signed ResponseURL (DEBUG) and delay each Delete by two minutes.
+        # crhelper's defaults log the signed ResponseURL and delay each Delete by two minutes.
         super().__init__(log_level="INFO", sleep_on_delete=0)
         for register in (self.create, self.update, self.delete):
             register(self._carry_out)  # crhelper responds SUCCESS to a type without a function

@@ -74,14 +74,16 @@ def read(entry: Any) -> Monitored:
         InvalidRequestError: It is not an object, or a value in it is missing or invalid.
     """
     if not isinstance(entry, Mapping):
-        raise InvalidRequestError("it must be an object")
+        raise InvalidRequestError(f"it must be an object, not {entry!r}")
     names = (Metric.STACK_NAME, Metric.LOGICAL_ID, Task.CERTIFICATE_ID)
     for name in names:
         if not isinstance(entry.get(name), str) or not entry[name]:
             raise InvalidRequestError(f"{name} must be a non-empty string, not {entry.get(name)!r}")
     found = Monitored(*(entry[name] for name in names))
     if not is_certificate_id(found.certificate_id):
-        raise InvalidRequestError(f"{Task.CERTIFICATE_ID} must be a certificate's ID")
+        raise InvalidRequestError(
+            f"{Task.CERTIFICATE_ID} must be a certificate's ID, not {found.certificate_id!r}"
+        )
     return found
 
 

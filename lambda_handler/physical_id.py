@@ -2,7 +2,8 @@
 
 Normally it is the certificate's ID. If a request fails before it knows the ID of a certificate, it
 is the RequestId with a prefix: the Delete that follows finds by its tags what the request may have
-created. That of a look-up has a prefix too, so that no call can take it for a certificate's ID.
+created. A rotating certificate keeps this form for life. That of a look-up has a prefix too, so
+that no call can take it for a certificate's ID.
 
 Standard library only: the entry module and the construct import this module too.
 """

@@ -61,10 +61,13 @@ def run(event: Mapping[str, Any], context: Any) -> None:
 
 def _read(entry: Any) -> settings.Settings:
     if not isinstance(entry, Mapping):
-        raise InvalidRequestError("it must be an object")
+        raise InvalidRequestError(f"it must be an object, not {entry!r}")
     stack_id, logical_id = entry.get(Task.STACK_ID), entry.get(Task.LOGICAL_ID)
     if not isinstance(stack_id, str) or not isinstance(logical_id, str):
-        raise InvalidRequestError(f"{Task.STACK_ID} and {Task.LOGICAL_ID} must be strings")
+        raise InvalidRequestError(
+            f"{Task.STACK_ID} and {Task.LOGICAL_ID} must be strings, not {stack_id!r} and "
+            f"{logical_id!r}"
+        )
     return settings.read(stack_id, logical_id, entry)
 
 
