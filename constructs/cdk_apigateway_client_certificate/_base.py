@@ -1,4 +1,4 @@
-"""What all client certificates have in common, created by the stack or not."""
+"""What all client certificates have in common, whether a stack creates them or not."""
 
 import functools
 from collections.abc import Mapping
@@ -210,10 +210,10 @@ class ClientCertificateBase(cdk.Resource):
     def _attribute(self, name: str) -> str:
         # Created at its first use: most are never used, and each takes a call to Node.
         if name not in self._attributes:
-            self._attributes[name] = self._unread_attribute(name)
+            self._attributes[name] = self._create_attribute(name)
         return self._attributes[name]
 
-    def _unread_attribute(self, name: str) -> str:
+    def _create_attribute(self, name: str) -> str:
         attribute = self._resource.get_att_string(name)
         if name != Attribute.PEM:
             return attribute
@@ -235,8 +235,14 @@ def create_custom_resource(
 ) -> cdk.CustomResource:
     """Create the custom resource of a certificate.
 
-    Properties that are None are left out. Without `service_token`, it is the function that the
-    stack's certificates share.
+    Args:
+        scope: The certificate.
+        stack: The certificate's stack.
+        resource_type: The type in the template.
+        properties: The properties, of which those that are None are left out.
+        removal_policy: What happens to the certificate when it is removed from the stack.
+        service_token: The ARN of the function. By default, that of the function that the stack's
+            certificates share.
     """
     resource = cdk.CustomResource(
         scope,
@@ -253,6 +259,11 @@ def create_custom_resource(
 
 
 def check_id(construct: IConstruct, client_certificate_id: str) -> None:
+    """Check the ID of an existing certificate, unless it is a token.
+
+    Raises:
+        ValueError: It cannot be the ID of a client certificate.
+    """
     if not cdk.Token.is_unresolved(client_certificate_id) and not is_certificate_id(
         client_certificate_id
     ):

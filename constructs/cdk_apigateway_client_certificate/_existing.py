@@ -38,7 +38,7 @@ class Known(ClientCertificateBase):
         """Return the construct's unique ID: there is no resource that has a logical ID."""
         return cdk.Names.unique_id(self)
 
-    def _unread_attribute(self, name: str) -> str:
+    def _create_attribute(self, name: str) -> str:
         raise ValueError(
             f"{self.node.path}: {name} is not known here: give it to "
             "from_client_certificate_attributes, or use from_client_certificate_id"

@@ -22,7 +22,7 @@ class PemExports:
         self._stack = stack
 
     def validate(self) -> list[str]:
-        # It is the parents of a nested stack that export the nested stack's PEM.
+        # The PEM of a nested stack is exported by its parent.
         for output in outermost_stack(self._stack).node.find_all():
             if isinstance(output, cdk.CfnOutput) and output.export_name and _has_pem(output):
                 cdk.Annotations.of(output).add_warning_v2(
@@ -38,7 +38,7 @@ def _has_pem(output: cdk.CfnOutput) -> bool:
 
 
 def _refers_to_pem(value: Any) -> bool:
-    """Whether a part of a template stands for a text that has a whole PEM in it."""
+    """Return whether a part of a template becomes a text that contains a whole PEM."""
     match value:
         case {"Fn::GetAtt": [*_, str(attribute)]}:
             return attribute.endswith(contract.Attribute.PEM)
@@ -58,7 +58,7 @@ def _refers_to_pem(value: Any) -> bool:
 def _instead_of(output: cdk.CfnOutput) -> str:
     if output.node.scope is not None and output.node.scope.node.id == "Exports":  # CDK's own
         return (
-            "what leaves a nested stack is referred to strongly; use publish_to_parameter, or call "
+            "CDK exports what other stacks use of a nested one; use publish_to_parameter, or call "
             "CrossStackReferences.of(nested.nested_stack_resource).produce(ReferenceStrength.WEAK)"
         )
     return "leave export_name out; other stacks of the app can use pem_encoded_certificate as it is"

@@ -18,8 +18,8 @@ def get_or_create_pem_parameter(certificate: Construct, pem: str, name: str) -> 
     create a second parameter of the name, which fails with ParameterAlreadyExists.
 
     Raises:
-        ValueError: the name is a token that may or may not start with "/", or the parameter holds
-            the PEM of another certificate.
+        ValueError: The name starts with a token, or the parameter holds the PEM of another
+            certificate.
     """
     stack = cdk.Stack.of(certificate)
     if cdk.Token.is_unresolved(name) and not name.startswith("/"):

@@ -1,6 +1,7 @@
-"""The Lambda functions behind the custom resources, however many certificates a stack has.
+"""The Lambda functions behind the custom resources: at most two a stack.
 
-One function for certificates and look-ups, and one for rotating certificates, which may do more.
+All certificates and look-ups of a stack share one, and its rotating certificates share another,
+which has more permissions.
 """
 
 import re
@@ -19,6 +20,7 @@ from constructs import Construct, IConstruct
 
 from ._handler_code import handler_code
 from ._pem_exports import PemExports
+from ._permissions import common_statements, log_statement, network_interface_policy
 from ._version import __version__
 from .lambda_handler import contract
 
@@ -29,7 +31,7 @@ _OLDEST_PYTHON: Final = (3, 11)
 """The oldest version of Python that runs the handler: `requires-python` in pyproject.toml."""
 
 _SERVICE_TOKENS: Final[WeakKeyDictionary[cdk.Stack, str]] = WeakKeyDictionary()
-"""Those of the stacks so far: to ask CDK for one again takes five calls from Python to Node."""
+"""By stack, because each look-up in CDK takes five calls from Python to Node."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class _Options:
 
 
 _OPTIONS: Final[WeakKeyDictionary[cdk.Stack, _Options]] = WeakKeyDictionary()
-"""Those of the stacks that were configured. `PemExports` holds the stack, so no entry is lost."""
+"""By stack, for the stacks that were configured. `PemExports` keeps the stacks alive."""
 
 
 class ClientCertificateProvider:
@@ -142,7 +144,7 @@ def get_or_create_service_token(stack: cdk.Stack) -> str:
 
 def get_or_create_function(stack: cdk.Stack) -> lambda_.IFunction:
     """Return a stack's function, and create it if there is none."""
-    # Found as a plain construct: jsii does not keep the Python side of an object alive.
+    # Looked up in the construct tree: jsii does not keep Python objects alive.
     provider = stack.node.try_find_child(_ID)
     if provider is None:
         return _create_certificate_function(stack)
@@ -154,7 +156,7 @@ def get_or_create_function(stack: cdk.Stack) -> lambda_.IFunction:
 def get_or_create_rotation_function(stack: cdk.Stack) -> lambda_.Function:
     """Return the function of a stack's rotating certificates, and create it if there is none.
 
-    Its role may do what is the same for all of them. `_rotation` adds the rest.
+    Its role has the permissions that do not depend on a certificate. `_rotation` adds the rest.
     """
     provider = stack.node.try_find_child(_ROTATION_ID)
     if provider is not None:
@@ -167,7 +169,7 @@ def get_or_create_rotation_function(stack: cdk.Stack) -> lambda_.Function:
         _ROTATION_ID,
         None,
         [
-            *_statements(stack),
+            *common_statements(stack),
             iam.PolicyStatement(actions=["events:PutEvents"], resources=[bus]),
         ],
         purpose="rotates API Gateway client certificates",
@@ -182,7 +184,7 @@ def _create_certificate_function(
         stack,
         _ID,
         role,
-        _statements(stack),
+        common_statements(stack),
         purpose="issues, updates and deletes API Gateway client certificates",
         role_description="Lets the function manage this Region's API Gateway client certificates",
     )
@@ -208,10 +210,10 @@ def _create_function(
         retention=options.log_retention or logs.RetentionDays.THREE_MONTHS,
         removal_policy=cdk.RemovalPolicy.DESTROY,
     )
-    # Whatever its role, the function depends on its policies, and they on the log group. So a
-    # destroy deletes certificates, function, policies and log group in this order, and the
-    # function keeps its permissions to the end.
-    policy = iam.PolicyDocument(statements=[*statements, _log_statement(log_group)])
+    # Whatever its role, the function depends on its policies, and they depend on the log group.
+    # A destroy therefore deletes certificates, function, policies and log group in this order, and
+    # the function has its permissions until it is deleted.
+    policy = iam.PolicyDocument(statements=[*statements, log_statement(log_group)])
     function = lambda_.Function(
         provider,
         "Function",
@@ -233,10 +235,10 @@ def _create_function(
         _attach_policy(provider, "ClientCertificates", function, policy)
     # Not `if vpc`: a property injector may have set one.
     if function.is_bound_to_vpc:
-        policy = _network_interface_policy(stack, shared=role is not None)
+        policy = network_interface_policy(stack, shared=role is not None)
         _attach_policy(provider, "NetworkInterfaces", function, policy)
     if options.vpc is not None:
-        # Its endpoints and routes have to be there as long as the function answers.
+        # The function needs the VPC's endpoints and routes for as long as it exists.
         function.node.add_dependency(options.vpc, *(options.security_groups or []))
     return function
 
@@ -266,94 +268,13 @@ def _attach_policy(
 ) -> None:
     """Attach a policy to the function's role, unless the role is immutable.
 
-    A policy of the provider's own: what is added to a role of another stack would make that stack
-    depend on this one, which already depends on it.
+    The policy is created in the provider. CDK would add statements to a policy in the role's
+    stack, and make that stack depend on this one, which already depends on it.
     """
     assert function.role is not None
-    # A name of CDK's would be the same in other stacks and Regions. There it could be attached to
-    # the same role, and one policy would overwrite the other.
+    # The name that CDK generates could be the same in another stack or Region that uses the same
+    # role, and one policy would overwrite the other.
     stack_uuid = cdk.Fn.select(2, cdk.Fn.split("/", cdk.Stack.of(provider).stack_id))
     policy = iam.Policy(provider, id, policy_name=f"{id}-{stack_uuid}", document=document)
     function.role.attach_inline_policy(policy)
     function.node.add_dependency(policy)
-
-
-def _statements(stack: cdk.Stack) -> list[iam.PolicyStatement]:
-    """Return what both functions may do: API Gateway's actions are verbs, its resources paths.
-
-    A `*` stands only for an identifier that is not known before the deploy. IAM has no narrower
-    form: its `*` matches `/` too, but API Gateway has no paths below these.
-    """
-    partition, region = stack.partition, stack.region
-    prefix = f"arn:{partition}:apigateway:{region}::"
-    # API Gateway authorizes tag calls on the URL-encoded ARN of what is tagged. Not `/tags/*`: it
-    # would let the function retag every API of the account.
-    tags = f"/tags/arn%3A{partition}%3Aapigateway%3A{region}%3A%3A%2Fclientcertificates%2F*"
-
-    def allow(verbs: str, *paths: str) -> iam.PolicyStatement:
-        return iam.PolicyStatement(
-            actions=[f"apigateway:{verb}" for verb in verbs.split()],
-            resources=[prefix + path for path in paths],
-        )
-
-    return [
-        allow("GET POST", "/clientcertificates"),
-        allow("DELETE GET PATCH", "/clientcertificates/*"),
-        allow("DELETE GET PUT", tags),
-        # To name the stages that prevent the deletion of a certificate.
-        allow("GET", "/apis", "/apis/*/stages", "/restapis", "/restapis/*/stages"),
-    ]
-
-
-def _log_statement(log_group: logs.ILogGroup) -> iam.PolicyStatement:
-    # Not CreateLogGroup: a late log line must not recreate a deleted log group.
-    return iam.PolicyStatement(
-        actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-        resources=[log_group.log_group_arn],
-    )
-
-
-_CHANGE_NETWORK_INTERFACES: Final = [
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:UnassignPrivateIpAddresses",
-]
-_DESCRIBE_NETWORK: Final = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
-
-
-def _network_interface_policy(stack: cdk.Stack, *, shared: bool) -> iam.PolicyDocument:
-    """What Lambda needs of the role to connect the function to a VPC, but the code does not.
-
-    The managed policy `AWSLambdaVPCAccessExecutionRole` without its permissions for logs, in this
-    Region only. EC2 has no narrower resources for the Describe actions, and Lambda refuses a role
-    whose `ec2:DeleteNetworkInterface` is for `network-interface/*` alone. Any account, since the
-    subnets may be shared by another one. Source: Lambda developer guide, "configuration-vpc".
-
-    Args:
-        stack: The function's.
-        shared: Whether other functions may use the role: then nothing is denied to their code.
-    """
-    prefix = f"arn:{stack.partition}"
-    policy = iam.PolicyDocument(
-        statements=[
-            iam.PolicyStatement(
-                actions=_CHANGE_NETWORK_INTERFACES,
-                resources=[f"{prefix}:ec2:{stack.region}:*:*/*"],
-            ),
-            iam.PolicyStatement(actions=_DESCRIBE_NETWORK, resources=["*"]),
-        ]
-    )
-    if not shared:
-        # A source function is in the credentials of a function's code, not in those that Lambda
-        # itself uses. Any function's, since the role is needed before this function has an ARN.
-        functions = f"{prefix}:lambda:{stack.region}:{stack.account}:function:*"
-        policy.add_statements(
-            iam.PolicyStatement(
-                effect=iam.Effect.DENY,
-                actions=_CHANGE_NETWORK_INTERFACES + _DESCRIBE_NETWORK,
-                resources=["*"],
-                conditions={"ArnLike": {"lambda:SourceFunctionArn": functions}},
-            )
-        )
-    return policy

@@ -4,6 +4,7 @@ CDK keeps an escape hatch's overrides to itself until it renders the template of
 template is rendered once more, which takes about 15 ms for 20 resources.
 """
 
+import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -19,27 +20,32 @@ _TEMPLATES: Final[WeakKeyDictionary[cdk.Stack, dict[str, Any]]] = WeakKeyDiction
 def rendered(resource: cdk.CfnElement) -> dict[str, Any]:
     """Return a resource of the template, with its intrinsic functions and without its metadata.
 
-    It is empty while the template of the resource's stack is being rendered for this function, and
-    where the resource is not in the template.
+    It is empty if the resource is not in the template, and while this function renders the
+    template of its stack.
     """
     stack = cdk.Stack.of(resource)
     if stack not in _TEMPLATES:
-        _TEMPLATES[stack] = {}  # what is rendered below may ask for the same
+        _TEMPLATES[stack] = {}  # rendering the stack may call this function again
         _TEMPLATES[stack] = _render(stack)
     definition = _TEMPLATES[stack].get("Resources", {}).get(stack.resolve(resource.logical_id), {})
     return {key: value for key, value in definition.items() if key != "Metadata"}
 
 
 def forget_rendered() -> None:
-    """Render again what is asked for from now on: each synthesis needs its own."""
+    """Forget all templates, so that the next synthesis renders them again."""
     _TEMPLATES.clear()
+
+
+def digest(value: Any) -> str:
+    """Return a hash of a part of a template that does not depend on the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _render(stack: cdk.Stack) -> dict[str, Any]:
     synthesizer = cdk.LegacyStackSynthesizer()
     synthesizer.bind(stack)
     with tempfile.TemporaryDirectory() as folder:
-        # Protected: what a stack synthesizer calls to have its stack's template written.
+        # A protected method, which stack synthesizers call to write their stack's template.
         synthesizer._synthesize_template(_Session(folder))  # type: ignore[arg-type]
         template = json.loads((Path(folder) / stack.template_file).read_text())
     assert isinstance(template, dict)
@@ -48,7 +54,7 @@ def _render(stack: cdk.Stack) -> dict[str, Any]:
 
 @jsii.implements(cdk.ISynthesisSession)
 class _Session:
-    """A synthesis whose assembly is thrown away. Nothing sets what it has."""
+    """A synthesis session whose assembly is thrown away."""
 
     def __init__(self, folder: str) -> None:
         from aws_cdk import cx_api

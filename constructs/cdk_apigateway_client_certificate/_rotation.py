@@ -1,10 +1,5 @@
-"""What the rotating certificates of a stack share: function, permissions, schedule, task events.
+"""What the rotating certificates of a stack share: function, permissions and schedule."""
 
-aws_events is imported where it is used: most stacks have no rotation.
-"""
-
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -16,9 +11,10 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ._provider import get_or_create_rotation_function
-from ._rendered import rendered
+from ._rendered import digest
 from ._schedule import SCHEDULED_TIME, create_schedule
-from .lambda_handler.contract import Property, RotatingProperty, Task
+from ._stack_update_rule import create_stack_update_rule
+from .lambda_handler.contract import RotatingProperty, Task
 
 if TYPE_CHECKING:
     from aws_cdk import aws_events as events
@@ -26,30 +22,16 @@ if TYPE_CHECKING:
 RUN_HOURS: Final = 1
 """Hours between two runs."""
 
-_STATUSES: Final = (
-    "UPDATE_COMPLETE",
-    "UPDATE_FAILED",
-    "UPDATE_ROLLBACK_COMPLETE",
-    "UPDATE_ROLLBACK_FAILED",
-)
-"""How the update of a stack ends, after which a stage may present another certificate."""
-
-MAX_INPUT_TEMPLATE: Final = 8192
-"""Characters of an input transformer's template. Source: EventBridge API, InputTransformer."""
-
-_FREE_TEXTS: Final = (Property.DESCRIPTION, RotatingProperty.REASON)
-"""The properties that may have a "<"."""
-
 _CERTIFICATES_PER_POLICY: Final = 10
 """A managed policy has at most 6,144 characters, and a certificate takes about 250 of them."""
 
 
 @dataclass(frozen=True)
 class Permissions:
-    """The resources of one certificate."""
+    """The resources that the function may use for one certificate."""
 
     stages: Sequence[str]
-    """Paths as IAM writes them, as are those of the methods."""
+    """Paths as IAM writes them, like those of the methods."""
     methods: Sequence[str]
     parameter_arn: str
 
@@ -91,13 +73,16 @@ class Rotation:
         permissions: Permissions,
         stacks: Sequence[cdk.Stack],
     ) -> "events.CfnRule":
-        """Have a certificate rotated: permissions before it, schedule and rule after it.
+        """Add a certificate to the policies and the schedule, and create its rule.
+
+        CloudFormation creates the policy before the custom resource, and the schedule and the rule
+        after it.
 
         Args:
             resource: The custom resource.
-            properties: What it has.
-            permissions: What the function needs for it.
-            stacks: Those of the stages.
+            properties: The custom resource's properties.
+            permissions: What the function may use for it.
+            stacks: The stacks of its stages.
 
         Returns:
             The rule that invokes the function when an update of these stacks has ended.
@@ -130,7 +115,7 @@ class Rotation:
         self._schedule.node.add_dependency(resource)
         certificate = resource.node.scope
         assert isinstance(certificate, Construct)
-        rule = self._create_rule(certificate, described, stacks)
+        rule = create_stack_update_rule(certificate, self._function, described, stacks)
         rule.node.add_dependency(resource)
         return rule
 
@@ -189,54 +174,6 @@ class Rotation:
         )
         return policy
 
-    def _create_rule(
-        self, scope: Construct, described: Mapping[str, Any], stacks: Sequence[cdk.Stack]
-    ) -> "events.CfnRule":
-        from aws_cdk import aws_events as events
-        from aws_cdk import aws_lambda as lambda_
-
-        resource = self._stack.to_json_string(described)
-        if any(_may_have_bracket(described.get(name)) for name in _FREE_TEXTS):
-            # EventBridge would read it as the beginning of a placeholder.
-            resource = cdk.Fn.join("\\u003c", cdk.Fn.split("<", resource))
-        # EventBridge inserts the time with quotes.
-        task = f'"{Task.TASK}":"{Task.ROTATE}","{Task.TIME}":<time>'
-        template = f'{{{task},"{Task.RESOURCES}":[{resource}]}}'
-        rule = events.CfnRule(
-            scope,
-            "StackUpdated",
-            description="Has a rotating client certificate looked at after a stack's update",
-            event_pattern={
-                "source": ["aws.cloudformation"],
-                "detail-type": ["CloudFormation Stack Status Change"],
-                "detail": {
-                    "stack-id": [stack.stack_id for stack in stacks],
-                    "status-details": {"status": list(_STATUSES)},
-                },
-            },
-            targets=[
-                events.CfnRule.TargetProperty(
-                    arn=self._function.function_arn,
-                    id="Function",
-                    input_transformer=events.CfnRule.InputTransformerProperty(
-                        input_template=template, input_paths_map={"time": "$.time"}
-                    ),
-                    retry_policy=events.CfnRule.RetryPolicyProperty(
-                        maximum_event_age_in_seconds=3600, maximum_retry_attempts=2
-                    ),
-                )
-            ],
-        )
-        lambda_.CfnPermission(
-            scope,
-            "MayInvoke",
-            action="lambda:InvokeFunction",
-            function_name=self._function.function_arn,
-            principal="events.amazonaws.com",
-            source_arn=rule.attr_arn,
-        )
-        return rule
-
     def list_resources(self) -> list[Mapping[str, Any]]:
         return self._resources
 
@@ -249,34 +186,6 @@ def get_or_create_rotation(stack: cdk.Stack) -> Rotation:
     if stack not in _ROTATIONS:
         _ROTATIONS[stack] = Rotation(stack)
     return _ROTATIONS[stack]
-
-
-def input_template_violation(rule: cdk.CfnElement) -> str | None:
-    """Return what is wrong with the input template of a rule, as far as its length is known."""
-    [target] = rendered(rule)["Properties"]["Targets"]
-    length = _known_length(target["InputTransformer"]["InputTemplate"])
-    if length <= MAX_INPUT_TEMPLATE:
-        return None
-    return (
-        f"description, tags, stages and checks have {length} characters as JSON, and EventBridge "
-        f"takes {MAX_INPUT_TEMPLATE} as the input of a rule: use fewer or shorter ones"
-    )
-
-
-def _known_length(value: Any) -> int:
-    """Return how many characters a part of a template has at least, once it is resolved."""
-    match value:
-        case str(text):
-            return len(text)
-        case {"Fn::Join": [str(delimiter), [*parts]]}:
-            return sum(map(_known_length, parts)) + len(delimiter) * (len(parts) - 1)
-        case {"Fn::Join": [_, {"Fn::Split": [_, text]}]}:
-            return _known_length(text)
-    return 0
-
-
-def _may_have_bracket(value: Any) -> bool:
-    return value is not None and (cdk.Token.is_unresolved(value) or "<" in value)
 
 
 @jsii.implements(cdk.IStableAnyProducer)
@@ -304,8 +213,3 @@ class _ContentId:
         if self._id is None:
             self._id = self._name + digest(self._stack.resolve(self._document))[:8].upper()
         return self._id
-
-
-def digest(value: Any) -> str:
-    """Return a hash of a part of a template, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

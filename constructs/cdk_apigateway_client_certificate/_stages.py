@@ -19,8 +19,8 @@ def stage_resource(stage: IConstruct) -> StageResource:
     """Return the L1 construct of a stage.
 
     Raises:
-        ValueError: a client certificate cannot be attached to it; the message has no construct
-            path of its own.
+        ValueError: A client certificate cannot be attached to it. The message does not begin with
+            the path of a construct.
     """
     from aws_cdk import aws_apigatewayv2 as apigatewayv2  # here: a fifth of a second at import
 

@@ -12,7 +12,7 @@ from .lambda_handler import contract
 from .lambda_handler.tag_rules import outside_documented_characters, violation
 
 _BELOW_ALL_OTHERS: Final = 0
-"""A priority: arguments have 50, aspects 100 and more."""
+"""The priority of the stack's tags. Arguments have 50, and aspects 100 and more."""
 
 
 class CertificateTags:
@@ -47,7 +47,7 @@ class CertificateTags:
         self.property = cdk.Lazy.any(_Property(self))
 
     def render(self) -> dict[str, str]:
-        """Return the tags as they are deployed, sorted by key: their order is no change."""
+        """Return the tags for the template, sorted by key, so that their order never changes it."""
         self._rendered = self._current()
         return self._rendered
 
@@ -56,14 +56,14 @@ class CertificateTags:
         inherited = self._stack_tags.values()
         if missing := inherited.keys() - tags.keys():
             for key in missing - self._keys_of_aspects():
-                # Has no effect where the tag was removed from the certificate.
+                # Has no effect if the tag was removed from the certificate.
                 self.manager.set_tag(key, inherited[key], _BELOW_ALL_OTHERS)
             tags = self.manager.tag_values()
         return {key: tags[key] for key in sorted(tags) if not self._is_no_value(tags[key])}
 
     def errors(self) -> list[str]:
-        """Return what API Gateway would refuse; warn of each tag that it may refuse."""
-        # CDK renders before it validates, and calls to it take time.
+        """Return an error if a tag breaks a rule, and warn of tags that API Gateway may refuse."""
+        # CDK has usually rendered the tags by now, and reading them again takes time.
         known = _known(self._current() if self._rendered is None else self._rendered)
         for key, value in known.items():
             if outside_documented_characters(key, value):
@@ -100,8 +100,8 @@ class CertificateTags:
 class _StackTags:
     """The tags of a stack, which CloudFormation puts on native resources but not on custom ones.
 
-    One for all certificates of a stack, which it validates together: each call to CDK is one from
-    Python to Node.
+    All certificates of a stack share one, which validates them together, because each validation
+    takes calls between Python and Node.
     """
 
     def __init__(self, stack: cdk.Stack) -> None:
@@ -145,14 +145,17 @@ def _wrong_types(tags: Mapping[object, object]) -> Iterator[str]:
 
 
 def _known(tags: Mapping[str, str]) -> dict[str, str]:
-    """What can be checked before the deploy: keys that are no tokens, and values likewise."""
+    """Return what can be checked at synth: tags without those whose keys are tokens.
+
+    Values that are tokens are replaced with empty ones.
+    """
     return {
         key: "" if _is_token(value) else value for key, value in tags.items() if not _is_token(key)
     }
 
 
 def _is_token(text: str) -> bool:
-    """Return whether a text has a token in it. Most have not, which Python can see by itself."""
+    """Return whether a text contains a token; without a call to Node if it obviously does not."""
     return "${" in text and cdk.Token.is_unresolved(text)
 
 

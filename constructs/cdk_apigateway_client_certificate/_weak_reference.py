@@ -11,20 +11,20 @@ from constructs import IConstruct
 def weak_reference(attribute: str, home: IConstruct, revision: str | None = None) -> str:
     """Return a token for an attribute, to which other stacks then refer weakly.
 
-    It may be used in any number of stacks. CDK's own `Stack.consume_reference` may not: its token
-    is resolved once, and so stands for the same reference in each stack, its own included.
+    Any number of stacks can use it. They cannot share a token of CDK's `Stack.consume_reference`,
+    which is resolved only once and then is the same reference in every stack, even in its own.
 
     Args:
-        attribute: the token of a resource's attribute.
-        home: the construct that the resource belongs to.
-        revision: what the value follows besides the resource's logical ID. When it changes, the
-            templates of the other stacks change too, so that `cdk deploy` updates them.
+        attribute: The token of a resource's attribute.
+        home: The construct that the resource belongs to.
+        revision: A text that changes when the value does while the logical ID stays the same. It
+            is part of the templates of the other stacks, so that `cdk deploy` updates them too.
     """
     return cdk.Lazy.uncached_string(_PerStack(attribute, home, revision))
 
 
 def outermost_stack(construct: IConstruct) -> cdk.Stack:
-    """Return the stack that a construct is deployed with, which is no nested one."""
+    """Return the stack of a construct; if that is a nested stack, the outermost of its parents."""
     stack = cdk.Stack.of(construct)
     while stack.nested_stack_parent is not None:
         stack = stack.nested_stack_parent
@@ -61,7 +61,7 @@ class _PerStack:
         reference = cdk.Stack.consume_reference(self._attribute, cdk.ReferenceStrength.WEAK)
         if self._revision is None:
             return reference
-        # The delimiter of one text joined: it changes the template, and nothing of the value.
+        # The delimiter of a join with one part changes the template, but not the value.
         revision = home.resolve(self._revision)
         delimiter = revision if isinstance(revision, str) else json.dumps(revision, sort_keys=True)
         return cdk.Token.as_string({"Fn::Join": [delimiter, [reference]]})

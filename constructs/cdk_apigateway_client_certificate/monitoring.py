@@ -43,9 +43,9 @@ def dimensions(construct: IConstruct, logical_id: str) -> dict[str, str]:
 
 @jsii.implements(cdk.IStringProducer)
 class _StackName:
-    """The name under which a stack is deployed, which a StackSet chooses for example.
+    """The name under which a stack is deployed. A StackSet, for example, chooses its own.
 
-    Only the stack itself can refer to it. Others use the name that the app gives the stack.
+    Only the stack itself can refer to that name. Other stacks use the name from the app.
     """
 
     def __init__(self, stack: cdk.Stack) -> None:
@@ -199,7 +199,7 @@ def add_to_schedule(
 _CERTIFICATES: Final[WeakKeyDictionary[cdk.Stack, dict[str, Mapping[str, str]]]] = (
     WeakKeyDictionary()
 )
-"""What the schedule of each stack lists, by the certificates' paths."""
+"""The entries of each stack's schedule, by the paths of the certificates."""
 
 
 def _create_schedule(stack: cdk.Stack, certificates: Mapping[str, Mapping[str, str]]) -> None:
@@ -222,7 +222,7 @@ def _create_schedule(stack: cdk.Stack, certificates: Mapping[str, Mapping[str, s
 class _Certificates:
     """The list in the schedule's input.
 
-    It keeps the stack, and with it the stack's entry in `_CERTIFICATES`, which is a weak one.
+    It keeps the stack alive, and with it the stack's entry in `_CERTIFICATES`.
     """
 
     def __init__(self, stack: cdk.Stack, certificates: Mapping[str, Mapping[str, str]]) -> None:

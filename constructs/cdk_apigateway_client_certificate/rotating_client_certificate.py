@@ -1,6 +1,6 @@
-"""The construct that keeps stages supplied with a client certificate that backends trust."""
+"""The construct that rotates the client certificate of stages before it expires."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import aws_cdk as cdk
@@ -11,16 +11,12 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct, Dependable, IConstruct, IValidation
 
 from . import _parameter_name, monitoring
+from ._backend_checks import method_path, method_template_violation, method_violation
 from ._base import ClientCertificateBase, check_id, create_custom_resource
-from ._rendered import forget_rendered, rendered
-from ._rotation import (
-    RUN_HOURS,
-    Permissions,
-    digest,
-    get_or_create_rotation,
-    input_template_violation,
-)
-from ._stages import PresentingStage, StageResource, stage_resource
+from ._managed_stages import StageSettings, managed_stages, stage_path, stage_template_violation
+from ._rotation import RUN_HOURS, Permissions, get_or_create_rotation
+from ._stack_update_rule import input_template_violation
+from ._stages import PresentingStage
 from ._tags import CertificateTags
 from .lambda_handler import contract
 from .lambda_handler.contract import Metric, OwnTag, Property, RotatingProperty
@@ -33,8 +29,6 @@ _DAY_SECONDS: Final = 86_400
 _VALIDITY_SECONDS: Final = 365 * _DAY_SECONDS
 _ROTATE_BEFORE_EXPIRY_DAYS: Final = 60
 _OVERLAP_DAYS: Final = 14
-_VERBS: Final = ("GET", "HEAD")
-_INTEGRATIONS: Final = ("HTTP", "HTTP_PROXY")
 
 
 @jsii.implements(cdk.ITaggableV2)
@@ -60,9 +54,9 @@ class RotatingClientCertificate(ClientCertificateBase):
     the certificate at the last deploy that changed this resource. They go stale at the next
     rotation, so a backend has to read the parameter instead.
 
-    The property that has this resource updated after its stages is a hash of their templates. A
-    stage that changes because of a CloudFormation parameter's value alone is looked at when the
-    update of its stack has ended.
+    A change in a stage's template also changes a property of this resource, so that CloudFormation
+    updates the resource after the stage, in the same deploy. A stage that changes only because the
+    value of a CloudFormation parameter does is checked after the update of its stack.
 
     Args:
         scope: The parent construct.
@@ -80,11 +74,12 @@ class RotatingClientCertificate(ClientCertificateBase):
         backend_checks: Methods that the function calls with the next certificate before the switch
             (GET or HEAD, HTTP or HTTP_PROXY integration, no path parameters). Their REST APIs have
             a stage in `stages`.
-        rotation_reason: A text for which no certificate was issued yet rotates at once.
+        rotation_reason: Any text. A new one issues the next certificate without waiting for
+            `rotate_before_expiry`.
         adopt_client_certificate_id: The ID of an existing certificate to begin with. It is never
             deleted.
         removal_policy: What happens to certificates, stages and parameter when this is removed
-            from the stack. RETAIN leaves all as it is.
+            from the stack. RETAIN leaves everything as it is.
 
     Raises:
         TypeError: `tags` does not map strings to strings.
@@ -120,10 +115,14 @@ class RotatingClientCertificate(ClientCertificateBase):
         self._check_times(rotate_before_expiry, overlap)
         if problem := _parameter_name.violation(trust_parameter_name):
             raise self._error(problem)
-        self._stages = self._stage_resources(stages)
+        try:
+            self._stages = managed_stages(self, stages)
+        except ValueError as error:
+            raise self._error(str(error)) from None
         self._checks = list(backend_checks)
         for method in self._checks:
-            self._check_method(method)
+            if problem := method_violation(method, self._rest_api_ids()):
+                raise self._error(problem)
         self._warn_of_unproven_stages()
         self.trust_parameter = self._import_parameter(trust_parameter_name)
         self._tags = CertificateTags(
@@ -133,8 +132,8 @@ class RotatingClientCertificate(ClientCertificateBase):
             contract.ROTATING_RESOURCE_TYPE,
             OwnTag.ROTATING_COUNT,
         )
-        stage_paths = [_stage_path(stage) for stage in self._stages]
-        method_paths = [_method_path(method) for method in self._checks]
+        stage_paths = [stage_path(stage) for stage in self._stages]
+        method_paths = [method_path(method) for method in self._checks]
         properties = {
             Property.DESCRIPTION: description,
             Property.TAGS: self._tags.property,
@@ -145,7 +144,7 @@ class RotatingClientCertificate(ClientCertificateBase):
             RotatingProperty.OVERLAP: overlap.to_seconds(),
             RotatingProperty.CHECKS: method_paths or None,
             RotatingProperty.REASON: rotation_reason,
-            RotatingProperty.STAGE_SETTINGS: cdk.Lazy.uncached_string(_StageSettings(self._stages)),
+            RotatingProperty.STAGE_SETTINGS: cdk.Lazy.uncached_string(StageSettings(self._stages)),
         }
         rotation = get_or_create_rotation(stack)
         self._resource = create_custom_resource(
@@ -245,16 +244,16 @@ class RotatingClientCertificate(ClientCertificateBase):
         )
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the templates, with all overrides."""
+        """Return what is wrong with the templates, once overrides are applied."""
         found = [
-            *filter(None, map(_stage_problem, self._stages)),
-            *filter(None, map(_method_problem, self._checks)),
+            *filter(None, map(stage_template_violation, self._stages)),
+            *filter(None, map(method_template_violation, self._checks)),
             *filter(None, [input_template_violation(self._rule)]),
         ]
         return [f"{self.node.path}: {problem}" for problem in found]
 
     def _monitored(self) -> dict[str, str]:
-        """Return the metric's dimensions. The rotation's own schedule has it printed."""
+        """Return the metric's dimensions. The rotation prints the metric, so no check is added."""
         return monitoring.dimensions(self, self._metric_logical_id())
 
     def _error(self, problem: str) -> ValueError:
@@ -278,47 +277,6 @@ class RotatingClientCertificate(ClientCertificateBase):
             f"{_days(most)}"
         )
 
-    def _stage_resources(self, stages: Sequence[PresentingStage]) -> list[StageResource]:
-        if not stages:
-            raise self._error("stages is empty: list at least one stage that is to present it")
-        found: dict[str, StageResource] = {}
-        for stage in stages:
-            try:
-                resource = stage_resource(stage)
-            except ValueError as error:
-                raise self._error(str(error)) from None
-            if resource.node.addr in found:
-                raise self._error(f"stage {stage.node.path!r} is listed twice: remove one")
-            self._check_environment(resource)
-            found[resource.node.addr] = resource
-        return list(found.values())
-
-    def _check_environment(self, stage: StageResource) -> None:
-        here, there = cdk.Stack.of(self), cdk.Stack.of(stage)
-        if (here.account, here.region) != (there.account, there.region):
-            raise self._error(
-                f"stage {stage.node.path!r} is in {there.environment}, and this certificate in "
-                f"{here.environment}: create a RotatingClientCertificate in each account and Region"
-            )
-
-    def _check_method(self, method: apigateway.Method) -> None:
-        if not isinstance(method, apigateway.Method):
-            raise self._error(
-                f"backend check {method!r} is not a method of a REST API: use what add_method "
-                "returns"
-            )
-        check = f"backend check {method.node.path!r}"
-        if "{" in method.resource.path and not cdk.Token.is_unresolved(method.resource.path):
-            raise self._error(
-                f"{check} has the path {method.resource.path!r}, and nothing tells the values of "
-                "its parameters: use a method without path parameters"
-            )
-        if method.api.rest_api_id not in self._rest_api_ids():
-            raise self._error(
-                f"{check} is of REST API {method.api.node.path!r}, which has no stage in stages: "
-                "list its stage, or use a method of an API whose stage is listed"
-            )
-
     def _rest_api_ids(self) -> list[str]:
         return [it.rest_api_id for it in self._stages if isinstance(it, apigateway.CfnStage)]
 
@@ -340,16 +298,18 @@ class RotatingClientCertificate(ClientCertificateBase):
     def _import_parameter(self, name: str) -> ssm.IStringParameter:
         """Return the parameter by its name alone.
 
-        Its ARN does not refer to the custom resource: a backend that may read the parameter can
-        then be part of what the API, and so the custom resource, depends on. What needs it to
-        exist says so with `node.add_dependency(certificate.trust_parameter)`.
+        Its ARN does not refer to the custom resource. Otherwise an API could not depend on a
+        backend that may read the parameter: the custom resource depends on the API. A construct
+        that needs the parameter to exist can call
+        `node.add_dependency(certificate.trust_parameter)`.
         """
         return ssm.StringParameter.from_string_parameter_attributes(
             self,
             "TrustParameter",
             parameter_name=name,
             simple_name=not name.startswith("/"),
-            # Else a CloudFormation parameter, which is read before the parameter exists.
+            # CDK would otherwise use a CloudFormation parameter, which is read before the deploy,
+            # when the SSM parameter does not exist yet.
             force_dynamic_reference=True,
         )
 
@@ -358,64 +318,8 @@ def _days(seconds: float) -> str:
     return f"{seconds / _DAY_SECONDS:g} days"
 
 
-def _stage_path(stage: StageResource) -> str:
-    """Return `/restapis/{id}/stages/{name}`, or `/apis/…` for a WebSocket API."""
-    if isinstance(stage, apigateway.CfnStage):
-        return f"/restapis/{stage.rest_api_id}/stages/{stage.ref}"
-    return f"/apis/{stage.api_id}/stages/{stage.ref}"
-
-
-def _method_path(method: apigateway.Method) -> str:
-    resource = f"/restapis/{method.api.rest_api_id}/resources/{method.resource.resource_id}"
-    return f"{resource}/methods/{method.http_method}"
-
-
-def _stage_problem(stage: StageResource) -> str | None:
-    present = rendered(stage).get("Properties", {}).get("ClientCertificateId")
-    if present is None:
-        return None
-    return (
-        f"the template of stage {stage.node.path!r} names client certificate {present!r}, so a "
-        "deploy could undo a rotation: remove it (to go on with that certificate, pass its ID as "
-        "adopt_client_certificate_id)"
-    )
-
-
-def _method_problem(method: apigateway.Method) -> str | None:
-    resource = method.node.default_child
-    assert isinstance(resource, cdk.CfnElement)
-    properties = rendered(resource).get("Properties", {})
-    verb = properties.get("HttpMethod")
-    integration = properties.get("Integration", {}).get("Type")
-    if verb not in _VERBS:
-        return (
-            f"backend check {method.node.path!r} is a {verb} method, which may change something: "
-            f"use {' or '.join(_VERBS)}"
-        )
-    if integration not in _INTEGRATIONS:
-        return (
-            f"backend check {method.node.path!r} has integration type {integration}, which "
-            f"presents no client certificate: use {' or '.join(_INTEGRATIONS)}"
-        )
-    return None
-
-
-@jsii.implements(cdk.IStringProducer)
-class _StageSettings:
-    """A hash of the stages as they are in the templates."""
-
-    def __init__(self, stages: Iterable[StageResource]) -> None:
-        self._stages = stages
-
-    def produce(self, context: cdk.IResolveContext) -> str:
-        if context.preparing:  # each synthesis begins so, before anything is rendered
-            forget_rendered()
-            return ""
-        return digest([rendered(stage) for stage in self._stages])
-
-
 class _CreatedWith(Dependable):
-    """Has what depends on the trust parameter wait for the custom resource, which creates it."""
+    """Makes what depends on the trust parameter depend on the custom resource that creates it."""
 
     def __init__(self, resource: cdk.CustomResource) -> None:
         super().__init__()

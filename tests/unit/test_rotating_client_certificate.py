@@ -926,8 +926,7 @@ def test_monitoring_adds_no_second_schedule(stack: cdk.Stack, api: apigateway.Re
 def test_import_is_lazy() -> None:
     """Modules that take long to import are imported where they are used."""
     source = Path(__file__).parents[2] / "constructs" / "cdk_apigateway_client_certificate"
-    text = (source / "rotating_client_certificate.py").read_text() + (
-        source / "_rotation.py"
-    ).read_text()
+    names = ("rotating_client_certificate", "_rotation", "_stack_update_rule", "_managed_stages")
+    text = "".join((source / f"{name}.py").read_text() for name in names)
     for module in ("aws_events", "aws_scheduler", "aws_cloudwatch", "aws_apigatewayv2"):
         assert f"\nfrom aws_cdk import {module}" not in text

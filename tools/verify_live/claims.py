@@ -96,7 +96,7 @@ CLAIMS: Final = (
     ),
     Claim(
         "The function's policy is sufficient to add, read and remove tags of a certificate",
-        ("constructs/cdk_apigateway_client_certificate/_provider.py", "SECURITY.md"),
+        ("constructs/cdk_apigateway_client_certificate/_permissions.py", "SECURITY.md"),
         "Not handled: a stack update that changes tags would fail; the error names the missing "
         "permission",
         "a client certificate and an IAM role",
@@ -114,7 +114,7 @@ CLAIMS: Final = (
     ),
     Claim(
         "The function's policy allows access to the tags of client certificates only",
-        ("constructs/cdk_apigateway_client_certificate/_provider.py", "SECURITY.md"),
+        ("constructs/cdk_apigateway_client_certificate/_permissions.py", "SECURITY.md"),
         "Not handled: the function could change the tags of other API Gateway resources",
         "a client certificate and an IAM role",
         observe=lambda run: permissions.tags_of_others(
@@ -196,7 +196,7 @@ CLAIMS: Final = (
     Claim(
         "A rule for `CloudFormation Stack Status Change` fires when the update of a stack has "
         "ended, and inserts the event's time into its input with quotes",
-        ("constructs/cdk_apigateway_client_certificate/_rotation.py",),
+        ("constructs/cdk_apigateway_client_certificate/_stack_update_rule.py",),
         "Handled: the schedule runs the rotation within an hour, and the custom resource does in "
         "the same deploy",
         by_hand="deploy `examples/rotating.py`, add a stage variable and deploy again, and look "
