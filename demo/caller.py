@@ -44,7 +44,7 @@ class Calls:
 class Caller:
     """A context manager that calls stages, each in its own thread, from its start to its end.
 
-    Every call makes API Gateway shake hands with the backend anew.
+    Every call makes API Gateway open a new TLS connection to the backend.
     """
 
     def __init__(self, aws: LocalAws, stages: Iterable[Stage]) -> None:

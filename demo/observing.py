@@ -1,4 +1,4 @@
-"""Reads from an account what a rotation has come to."""
+"""Reads the state of a rotation from an account."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,7 @@ from .timeline import Generation, Moment
 def observe(
     aws: LocalAws, parameter: str, stages: Sequence[Stage], calls: Mapping[str, Calls]
 ) -> Moment:
-    """Return the present moment of the only rotation in an account.
+    """Return the current state of the only rotation in an account.
 
     Args:
         aws: The account.

@@ -21,7 +21,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class Moment:
-    """What is there at a moment, and how the calls since the previous one went.
+    """The state at a moment, and how the calls since the previous moment went.
 
     Attributes:
         time: The moment.
@@ -30,7 +30,7 @@ class Moment:
         presents: The number of the generation that each stage presents, by the stage's name.
             Missing if it presents none.
         calls: The calls since the previous moment, by the stage's name.
-        held: Whether the alarm fires that says that the rotation is held.
+        held: Whether the alarm on a held rotation fires.
     """
 
     time: datetime

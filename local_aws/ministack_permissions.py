@@ -1,4 +1,4 @@
-"""Permissions that `ministack` does not ask for, or on another resource.
+"""Permissions that `ministack` does not check, or checks on another resource.
 
 It checks one action per request.
 """

@@ -58,11 +58,11 @@ class Scheduler:
         _provision_all_properties(service)
 
     def skip(self) -> None:
-        """Leave out what was due until now."""
+        """Skip what was due by now."""
         self._fired_until = self._clock.now()
 
     def next_time(self, end: datetime) -> datetime | None:
-        """Return the time of the earliest occurrence that is due until `end`, or None."""
+        """Return the time of the earliest occurrence that is due by `end`, or None."""
         first = [next(occurrences, None) for occurrences in self._due(end)]
         return min((occurrence.time for occurrence in first if occurrence), default=None)
 

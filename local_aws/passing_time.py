@@ -15,13 +15,13 @@ class Schedules(Protocol):
     """The schedules of the account."""
 
     def next_time(self, end: datetime) -> datetime | None:
-        """Return the time of the earliest occurrence that is due until `end`, or None."""
+        """Return the time of the earliest occurrence that is due by `end`, or None."""
 
     def fire(self) -> None:
         """Start the invocations that are due now."""
 
     def skip(self) -> None:
-        """Leave out what was due until now."""
+        """Skip what was due by now."""
 
 
 class PassingTime:
@@ -30,7 +30,8 @@ class PassingTime:
     Args:
         clock: The account's clock.
         schedules: The schedules of the account.
-        wait: Waits for all asynchronous invocations, and returns those that it has not yet.
+        wait: Waits for all asynchronous invocations, and returns those that are new since the last
+            call.
         evaluate_alarms: Evaluates all alarms, after each move of the clock.
     """
 

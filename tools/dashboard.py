@@ -113,7 +113,7 @@ def _draw_alarms(axes: Any, properties: Json, resources: Json) -> None:
 
 
 def _state(alarm: Json) -> str:
-    """Return an alarm's state at the end of the data, which no check is missing from."""
+    """Return an alarm's state at the end of the data, in which no check is missing."""
     *_, (_, value) = _samples()
     match alarm["Statistic"], alarm["ComparisonOperator"]:
         case "Minimum", "LessThanOrEqualToThreshold":

@@ -62,7 +62,7 @@ def main(command: str, *options: str) -> None:
 
 
 def uv_environment() -> dict[str, str]:
-    """Return this process's environment, with pip's settings where it says nothing of uv's."""
+    """Return this process's environment, with pip's settings for what it does not set for uv."""
     settings = subprocess.check_output([*_PIP, "config", "list"], text=True)
     return {**uv_settings(settings), **os.environ}
 
@@ -90,7 +90,7 @@ def uv_settings(pip_settings: str) -> dict[str, str]:
 
 
 def _install_uv() -> None:
-    """Install uv as locked, from a file of its own: pip checks hashes of all in a file or none."""
+    """Install uv from a lock file of its own: pip requires all hashes of a file or none."""
     lock = (ROOT / "requirements-dev.txt").read_text()
     [pin] = re.findall(r"^uv==.*(?:\n +--hash=.*)+", lock, re.MULTILINE)
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
