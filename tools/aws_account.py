@@ -16,7 +16,7 @@ def caller_identity(session: boto3.Session) -> dict[str, Any]:
     """Return the response of `GetCallerIdentity`.
 
     Raises:
-        Problem: there are no usable credentials, or AWS cannot be reached.
+        Problem: There are no usable credentials, or AWS cannot be reached.
     """
     try:
         sts = session.client(

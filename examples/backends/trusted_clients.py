@@ -31,7 +31,7 @@ def read_bundle(text: str) -> list[bytes]:
     """Return each certificate of a bundle as DER, in the same order.
 
     Raises:
-        ValueError: the bundle has no certificate, or one that is damaged.
+        ValueError: The bundle has no certificate, or one that is damaged.
     """
     bodies, begun = PEM.findall(text), text.count(BEGIN)
     if not bodies or len(bodies) != begun:
@@ -95,7 +95,7 @@ def load(server: str, folder: Path, certificates: list[bytes], reload: str | Non
         Whether the certificates have changed.
 
     Raises:
-        subprocess.CalledProcessError: the reload failed. The next call repeats it.
+        subprocess.CalledProcessError: The reload failed. The next call repeats it.
     """
     files = {
         folder / name: "".join(map(to_format, certificates))

@@ -71,14 +71,14 @@ class Account:
     """An account and a Region, with the caller's credentials.
 
     Attributes:
-        clients: the boto3 clients by service.
-        once: a client of API Gateway that sends each call once.
-        name: the unique name of this run; the name of everything that it creates starts with it.
-        endpoint: the custom endpoint of all clients, or None for AWS itself.
-        leftovers: one command for each resource that could not be removed.
+        clients: The boto3 clients by service.
+        once: A client of API Gateway that sends each call once.
+        name: The unique name of this run; the name of everything that it creates starts with it.
+        endpoint: The custom endpoint of all clients, or None for AWS itself.
+        leftovers: One command for each resource that could not be removed.
 
     Raises:
-        Problem: there are no usable credentials, no Region, or several endpoints.
+        Problem: There are no usable credentials, no Region, or several endpoints.
     """
 
     def __init__(self) -> None:
@@ -142,9 +142,9 @@ class Account:
         """Create a resource that `remove_all` will remove, whatever happens meanwhile.
 
         Args:
-            make: the call that creates it.
-            removal: how to remove it.
-            id_member: the member of the response that names it, where AWS chooses the name.
+            make: The call that creates it.
+            removal: How to remove it.
+            id_member: The member of the response that names it, where AWS chooses the name.
         """
         self._removals.append(removal)
         try:
