@@ -31,10 +31,10 @@ try:
 
     from . import custom_resource
 
-    IMPORT_ERROR = None
+    IMPORT_ERROR: Exception | None = None
 except Exception as error:
     logger.exception("the function's code cannot be imported")
-    IMPORT_ERROR = f"{type(error).__name__}: {error}"
+    IMPORT_ERROR = error
 gc.freeze()
 gc.enable()
 
@@ -81,6 +81,8 @@ def handler(event: Any, context: Any) -> None:
         Exception: A task failed.
     """
     if task := _task(event):
+        if IMPORT_ERROR is not None:
+            raise IMPORT_ERROR
         task(event, context)
         return
     end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
@@ -126,7 +128,8 @@ def _response_url(event: Any) -> SplitResult:
 
 def _respond(event: Mapping[str, Any], context: Any) -> Mapping[str, Any]:
     if IMPORT_ERROR is not None:
-        return _failed(event, f"the function's code cannot be imported: {IMPORT_ERROR}")
+        cause = f"{type(IMPORT_ERROR).__name__}: {IMPORT_ERROR}"
+        return _failed(event, f"the function's code cannot be imported: {cause}")
     if event.get("RequestType") not in _REQUEST_TYPES:
         return _failed(
             event, f"RequestType must be one of {_REQUEST_TYPES}, not {event.get('RequestType')!r}"
