@@ -1,16 +1,17 @@
 """Create, update and delete of `Custom::ApiGatewayRotatingClientCertificate`."""
 
 import logging
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from .. import changes
+from .. import changes, physical_id
 from ..api_gateway import ApiGateway
 from ..calls import ApiError
 from ..certificate import refuse_late
-from ..contract import Attribute, RotatingProperty
+from ..contract import Attribute, OwnTag, RotatingProperty
 from ..deadline import Deadline
 from ..deletion import delete_when_unused
 from ..errors import InvalidRequestError, RefusedError
@@ -66,6 +67,8 @@ def carry_out_request(
     outcome = converge(work, policy, deadline)
     check_deployed(work, outcome)
     _detach_removed(work, outcome.observed, previous)
+    if event["RequestType"] == "Create":  # last: a Create that failed is not to be found here
+        services.set_created_by(work.settings, work.request_id)
     report(work, outcome)
     current = current_generation(outcome.observed, work.settings.policy, work.now)
     certificate = current.certificate if current.pem else api.get(current.id)
@@ -171,7 +174,12 @@ def _delete(
         logger.info("nothing to delete: never created", extra={"reason": str(error)})
         return {}
     observed = work.observer.observe(again=True)
-    own = [it for it in observed.generations if not it.adopted]
+    failed_create = _failed_create(work, str(event.get("PhysicalResourceId")))
+    own = [
+        it
+        for it in observed.generations
+        if not it.adopted and failed_create in (None, api.tags(it.certificate).get(OwnTag.REQUEST))
+    ]
     presented = [it for it in own if it.id in observed.presents.values()]
     for generation in own:
         if generation not in presented:
@@ -182,6 +190,8 @@ def _delete(
         _detach(services, stage, {it.id for it in presented})
     for generation in presented:
         delete_when_unused(api, deadline, generation.id)
+    if failed_create is not None:
+        return {}
     for generation in observed.generations:
         if generation.adopted:
             release(work, generation)
@@ -192,11 +202,30 @@ def _delete(
     return {}
 
 
+def _failed_create(work: Work, id: str) -> str | None:
+    """Return the RequestId of the Create to roll back, None to delete the resource.
+
+    A Create takes over what an earlier resource of the same logical ID left behind when it was
+    retained. If that Create fails, its rollback must delete only what the Create itself issued.
+    The parameter then still has the RequestId of the earlier resource's Create. Without it, as
+    before a first Create has succeeded, everything belongs to the resource that is deleted.
+    """
+    request_id = physical_id.request_id(id)
+    return request_id if work.services.created_by(work.settings) not in (None, request_id) else None
+
+
 def _refuse_foreign_users(work: Work, generation: Generation) -> None:
+    """Refuse to detach managed stages from a certificate that others use, or may use."""
     managed = {f"{stage.api_id}/{stage.name}" for stage in work.settings.stages}
-    users = [it for it in work.api.stages_using(generation.id).stages if it not in managed]
+    uses = work.api.stages_using(generation.id, max_apis=sys.maxsize)
+    users = [it for it in uses.stages if it not in managed]
     if users:
         raise RefusedError(
             f"client certificate {generation.id} is in use by {', '.join(users)}, which this "
             "resource does not manage: remove it from them, then delete again"
+        )
+    if uses.unread:
+        raise RefusedError(
+            f"nothing was detached, because others may use client certificate {generation.id}: "
+            f"delete again, or first remove it from the managed stages yourself; {uses.unread}"
         )

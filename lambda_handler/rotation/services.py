@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from ..calls import ApiError, Caller
+from ..contract import OwnTag
 from ..errors import RefusedError
 from ..faults import Fault
 from .settings import BackendCheck, Settings, Stage
@@ -105,18 +106,12 @@ class Services:
         Raises:
             RefusedError: The parameter belongs to somebody else.
         """
-        tags = [{"Key": key, "Value": tag} for key, tag in settings.owner_tags.items()]
         if self.owns_parameter(settings):
             response = self._caller.call(
                 self._ssm.put_parameter, Name=settings.parameter, Value=value, Overwrite=True
             )
             if response.get("Version") == 1:  # deleted meanwhile: this one has no tags
-                self._caller.call(
-                    self._ssm.add_tags_to_resource,
-                    ResourceType="Parameter",
-                    ResourceId=settings.parameter,
-                    Tags=tags,
-                )
+                self._tag_parameter(settings, settings.owner_tags)
             return
         self._caller.call(
             self._ssm.put_parameter,
@@ -124,7 +119,7 @@ class Services:
             Value=value,
             Type="String",
             Description="Client certificates to trust (PEM); the first one is presented",
-            Tags=tags,
+            Tags=_tag_list(settings.owner_tags),
         )
 
     def owns_parameter(self, settings: Settings) -> bool:
@@ -133,6 +128,29 @@ class Services:
         Raises:
             RefusedError: The parameter belongs to somebody else.
         """
+        tags = self._parameter_tags(settings)
+        if tags is None:
+            return False
+        if settings.owner_tags.items() <= tags.items():
+            return True
+        raise RefusedError(
+            f"parameter {settings.parameter} exists and does not have the tags of this resource, "
+            "so it is neither written nor deleted: delete it, or choose another "
+            "trust_parameter_name"
+        )
+
+    def created_by(self, settings: Settings) -> str | None:
+        """Return the RequestId of the last Create that succeeded, None if it is unknown."""
+        tags = self._parameter_tags(settings) or {}
+        own = settings.owner_tags.items() <= tags.items()
+        return tags.get(OwnTag.REQUEST) if own else None
+
+    def set_created_by(self, settings: Settings, request_id: str) -> None:
+        """Tag the parameter with the RequestId of a Create that has succeeded."""
+        self._tag_parameter(settings, {OwnTag.REQUEST: request_id})
+
+    def _parameter_tags(self, settings: Settings) -> dict[str, str] | None:
+        """Return the parameter's tags, None if there is no parameter."""
         try:
             response = self._caller.call(
                 self._ssm.list_tags_for_resource,
@@ -141,15 +159,16 @@ class Services:
             )
         except ApiError as error:
             if error.fault is Fault.NOT_FOUND:
-                return False
+                return None
             raise
-        tags = {tag["Key"]: tag["Value"] for tag in response.get("TagList", [])}
-        if settings.owner_tags.items() <= tags.items():
-            return True
-        raise RefusedError(
-            f"parameter {settings.parameter} exists and does not have the tags of this resource, "
-            "so it is neither written nor deleted: delete it, or choose another "
-            "trust_parameter_name"
+        return {tag["Key"]: tag["Value"] for tag in response.get("TagList", [])}
+
+    def _tag_parameter(self, settings: Settings, tags: Mapping[str, str]) -> None:
+        self._caller.call(
+            self._ssm.add_tags_to_resource,
+            ResourceType="Parameter",
+            ResourceId=settings.parameter,
+            Tags=_tag_list(tags),
         )
 
     def delete_parameter(self, settings: Settings) -> None:
@@ -202,3 +221,7 @@ class Services:
     @cached_property
     def _events(self) -> Any:
         return self._caller.client("events")
+
+
+def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
