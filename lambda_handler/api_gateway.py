@@ -134,10 +134,10 @@ class ApiGateway:
             clientCertificateId=id,
         )
 
-    def stages_using(self, id: str) -> StageUses:
+    def stages_using(self, id: str, max_apis: int = MAX_APIS_READ) -> StageUses:
         """Return the stages of REST and WebSocket APIs that present a certificate.
 
-        HTTP APIs cannot present one. Of each kind, at most `MAX_APIS_READ` APIs are read.
+        HTTP APIs cannot present one. Of each kind, at most `max_apis` APIs are read.
         """
         stages: list[str] = []
         unread: list[str] = []
@@ -148,8 +148,8 @@ class ApiGateway:
         ):
             try:
                 apis = list(apis_of_kind())
-                skipped += len(apis[MAX_APIS_READ:])
-                for api in apis[:MAX_APIS_READ]:
+                skipped += len(apis[max_apis:])
+                for api in apis[:max_apis]:
                     stages += [f"{api}/{name}" for name, used in stages_of_api(api) if used == id]
             except RequestError as error:
                 unread.append(f"the stages could not all be read: {error}")
