@@ -14,6 +14,13 @@ from ..faults import Fault
 from .settings import BackendCheck, Settings, Stage
 
 EVENT_SOURCE: Final = "client-certificate.rotation"
+CHECK_PATIENCE: Final = 2.2
+"""How many times longer than other calls a backend check may take.
+
+It then waits 33 s for the response. API Gateway waits 29 s for a backend, so a backend that is too
+slow is a response like any other, and not an error. A check that starts at the deadline, after
+250 s, is over before the function's time-out of 300 s.
+"""
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ class Services:
             {"clientCertificateId": certificate_id} if certificate_id else {}
         )
         response = self._caller.call(
-            self._apigateway.test_invoke_method,
+            self._check_client.test_invoke_method,
             restApiId=check.api_id,
             resourceId=check.resource_id,
             httpMethod=check.verb,
@@ -209,6 +216,10 @@ class Services:
             )
 
     # Clients are created at their first use: each takes a tenth of a second.
+
+    @cached_property
+    def _check_client(self) -> Any:
+        return self._caller.client("apigateway", patience=CHECK_PATIENCE)
 
     @cached_property
     def _v2(self) -> Any:
