@@ -10,6 +10,7 @@ import jsii
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from ._policy_size import PolicySize
 from ._provider import get_or_create_rotation_function
 from ._rendered import digest
 from ._schedule import SCHEDULED_TIME, create_schedule
@@ -23,7 +24,7 @@ RUN_HOURS: Final = 1
 """Hours between two runs."""
 
 _CERTIFICATES_PER_POLICY: Final = 10
-"""A managed policy has at most 6,144 characters, and a certificate takes about 250 of them."""
+"""A certificate with one stage takes about 250 of the characters that a managed policy may have."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,7 @@ class Rotation:
         )
         resource = policy.node.default_child
         assert isinstance(resource, cdk.CfnElement)
+        policy.node.add_validation(PolicySize(resource))
         name = self._stack.get_logical_id(resource)
         resource.override_logical_id(
             cdk.Lazy.uncached_string(_ContentId(self._stack, name, document))
