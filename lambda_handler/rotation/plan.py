@@ -19,6 +19,11 @@ from .model import Generation, Observed, Policy
 
 LAST_DAY: Final = timedelta(days=1)
 """Without checks, stages switch this long before the current certificate expires at the latest."""
+BETWEEN_CHECKS: Final = timedelta(minutes=5)
+"""The least time between the two checks that a switch takes.
+
+Within this time EventBridge may deliver the same event again, and Lambda retries a run that failed.
+"""
 MAX_GENERATIONS: Final = 3
 """PEMs that fit into a parameter of the standard tier (4 KB)."""
 
@@ -204,7 +209,7 @@ def _is_ready(next_: Generation, observed: Observed, policy: Policy, now: dateti
         return False
     if current.expires <= now and not observed.accepts[current.id]:
         return True  # calls are refused already, so the next one cannot make it worse
-    accepted_before = next_.accepted is not None and next_.accepted < now
+    accepted_before = next_.accepted is not None and now - next_.accepted >= BETWEEN_CHECKS
     return waited and accepted_before and observed.accepts[next_.id]
 
 

@@ -234,9 +234,9 @@ def test_switch_needs_two_accepted_checks() -> None:
     old, new = generation("old", 1), generation("new", 2)
     accepted = {"old": True, "new": True}
     assert steps(observed(old, new, accepts=accepted), CHECKED) == [Mark("new", "accepted", NOW)]
-    just_now = replace(new, accepted=NOW)
+    just_now = replace(new, accepted=NOW - timedelta(minutes=4, seconds=59))
     assert steps(observed(old, just_now, accepts=accepted), CHECKED) == []
-    before = replace(new, accepted=NOW - timedelta(hours=1))
+    before = replace(new, accepted=NOW - timedelta(minutes=5))
     assert steps(observed(old, before, accepts=accepted), CHECKED) == [Switch("stage", "new")]
 
 
