@@ -67,11 +67,11 @@ def carry_out_request(
     outcome = converge(work, policy, deadline)
     check_deployed(work, outcome)
     _detach_removed(work, outcome.observed, previous)
-    if event["RequestType"] == "Create":  # last: a Create that failed is not to be found here
-        services.set_created_by(work.settings, work.request_id)
     report(work, outcome)
     current = current_generation(outcome.observed, work.settings.policy, work.now)
     certificate = current.certificate if current.pem else api.get(current.id)
+    if event["RequestType"] == "Create":  # after all that can fail: `_failed_create` reads it
+        services.set_created_by(work.settings, work.request_id)
     return {
         **changes.attributes(certificate or current.certificate),
         Attribute.TRUST_PARAMETER: work.settings.parameter,
