@@ -24,7 +24,7 @@ TESTS: Final = [
     "tests/unit/test_pem_parameter.py",
     "tests/unit/test_provider.py",
     "tests/unit/test_provider_options.py",
-    "tests/unit/test_rotating_client_certificate.py",
+    "tests/unit/rotating",
     "tests/unit/test_stack.py",
     "tests/unit/test_stages.py",
     "tests/unit/test_tags.py",
