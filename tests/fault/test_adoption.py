@@ -25,9 +25,11 @@ LOGICAL = "client-certificate:logical-id"
 REQUEST = "client-certificate:request-id"
 
 
+pytestmark = pytest.mark.usefixtures("tags_in_list")
+
+
 @pytest.fixture
-def function(environment: Environment, tags_in_list: bool) -> PackagedFunction:
-    """Return the packaged handler, once with tags in API Gateway's list and once without."""
+def function(environment: Environment) -> PackagedFunction:
     return environment.function()
 
 

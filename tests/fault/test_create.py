@@ -90,8 +90,9 @@ def test_retry_finds_the_certificate_of_a_crashed_create(
 
 
 @pytest.mark.failure_mode(2)
+@pytest.mark.usefixtures("tags_in_list")
 def test_repeated_create_gets_the_same_response(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     event = environment.event("Create")
     assert [in_process.invoke(event).outcome for _ in range(3)] == ["returned"] * 3
@@ -126,8 +127,9 @@ def test_concurrent_creates_return_existing_certificates(environment: Environmen
 
 
 @pytest.mark.failure_mode(3)
+@pytest.mark.usefixtures("tags_in_list")
 def test_delete_after_concurrent_creates_removes_both_certificates(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     event = environment.event("Create")
     theirs = _fill(environment, 3)
@@ -184,8 +186,9 @@ def test_lists_certificates_before_retrying_a_timed_out_generate(environment: En
 
 @pytest.mark.failure_mode(4)
 @pytest.mark.parametrize("commit", [True, False], ids=["committed", "not-committed"])
+@pytest.mark.usefixtures("tags_in_list")
 def test_failing_generate_leaves_no_certificate(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool, commit: bool
+    environment: Environment, in_process: InProcessFunction, commit: bool
 ) -> None:
     """The list does not show new certificates yet, so each retry may create another one."""
     event = environment.event("Create")
@@ -367,12 +370,9 @@ def test_arns_contain_the_partition(environment: Environment, region: str, parti
 
 @pytest.mark.failure_mode(31)
 @pytest.mark.parametrize("page", [1, 7, 500])
+@pytest.mark.usefixtures("tags_in_list")
 def test_create_and_delete_read_every_page(
-    environment: Environment,
-    in_process: InProcessFunction,
-    tags_in_list: bool,
-    page: int,
-    monkeypatch: pytest.MonkeyPatch,
+    environment: Environment, in_process: InProcessFunction, page: int
 ) -> None:
     theirs = _fill(environment, 30)
     event = environment.event("Create")
@@ -474,7 +474,7 @@ def test_generates_nothing_when_certificates_cannot_be_listed(
 
 @pytest.mark.failure_mode(24)
 def test_response_that_is_too_long_fails_with_the_certificate_id(
-    environment: Environment, in_process: InProcessFunction, monkeypatch: pytest.MonkeyPatch
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     def lengthen(certificate: Certificate) -> None:
         certificate.pem = "P" * 4000
@@ -506,7 +506,7 @@ def test_create_that_fails_before_generate_is_rolled_back(
 
 @pytest.mark.failure_mode(13)
 def test_create_that_fails_after_generate_is_rolled_back(
-    environment: Environment, in_process: InProcessFunction, monkeypatch: pytest.MonkeyPatch
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     def remove_pem(certificate: Certificate) -> None:
         certificate.pem = ""
@@ -521,8 +521,9 @@ def test_create_that_fails_after_generate_is_rolled_back(
     assert not environment.api_gateway.ids
 
 
+@pytest.mark.usefixtures("tags_in_list")
 def test_two_resources_of_a_stack_have_separate_certificates(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     one, first = create_certificate(environment, in_process, LogicalResourceId="One")
     other, second = create_certificate(environment, in_process, LogicalResourceId="Other")
@@ -533,8 +534,9 @@ def test_two_resources_of_a_stack_have_separate_certificates(
     assert not environment.api_gateway.ids
 
 
+@pytest.mark.usefixtures("tags_in_list")
 def test_same_request_id_in_another_stack_is_another_request(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     event, mine = create_certificate(environment, in_process)
     environment.stack_id += "-other"
@@ -551,8 +553,9 @@ def test_same_request_id_in_another_stack_is_another_request(
 
 
 @pytest.mark.failure_mode(3)
+@pytest.mark.usefixtures("tags_in_list")
 def test_redeliveries_return_the_oldest_certificate(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     event = environment.event("Create")
     ids = [environment.api_gateway.store.generate(None, expected_tags(event)).id for _ in range(3)]

@@ -61,8 +61,9 @@ def test_delete_during_the_create_leaves_nothing(environment: Environment) -> No
 @pytest.mark.parametrize(
     "physical_id", ["Stack-Certificate4E7ABB08-1PQ2XYZ", "Stack_Certificate4E7ABB08_AB12CD34"]
 )
+@pytest.mark.usefixtures("tags_in_list")
 def test_delete_with_a_generated_physical_id_keeps_the_tagged_certificate(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool, physical_id: str
+    environment: Environment, in_process: InProcessFunction, physical_id: str
 ) -> None:
     """If it belongs to a replaced resource, the tagged certificate may be the new one."""
     event = environment.event("Create")
@@ -76,8 +77,9 @@ def test_delete_with_a_generated_physical_id_keeps_the_tagged_certificate(
 
 
 @pytest.mark.failure_mode(6)
+@pytest.mark.usefixtures("tags_in_list")
 def test_delete_by_request_id_removes_what_the_request_created(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     event, other = environment.event("Create"), environment.event("Create")
     for _ in range(2):
@@ -243,8 +245,9 @@ def test_reason_names_stages_that_could_be_read(
 
 
 @pytest.mark.failure_mode(11)
+@pytest.mark.usefixtures("tags_in_list")
 def test_delete_gets_a_certificate_missing_from_the_list(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     event, _ = create_certificate(environment, in_process)
     lagging = Response(200, {}, b'{"item": []}')
@@ -254,8 +257,9 @@ def test_delete_gets_a_certificate_missing_from_the_list(
 
 
 @pytest.mark.failure_mode(11)
+@pytest.mark.usefixtures("tags_in_list")
 def test_delete_of_a_missing_certificate_succeeds(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     event, id = create_certificate(environment, in_process)
     del environment.api_gateway.store.certificates[id]
@@ -344,8 +348,9 @@ def test_delete_without_a_physical_id_succeeds(
 
 @pytest.mark.failure_mode(12)
 @pytest.mark.parametrize("request_id", ["", "*", "x' OR 1", "7d3e9c1a-unheard-of"])
+@pytest.mark.usefixtures("tags_in_list")
 def test_delete_by_an_unknown_request_id_deletes_nothing(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool, request_id: str
+    environment: Environment, in_process: InProcessFunction, request_id: str
 ) -> None:
     create_certificate(environment, in_process)
     environment.api_gateway.store.generate("theirs", {})
@@ -357,8 +362,9 @@ def test_delete_by_an_unknown_request_id_deletes_nothing(
     assert environment.api_gateway.ids == before
 
 
+@pytest.mark.usefixtures("tags_in_list")
 def test_delete_keeps_the_certificate_of_another_stack(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     event, id = create_certificate(environment, in_process)
     environment.stack_id += "-other"
@@ -373,8 +379,9 @@ def test_delete_keeps_the_certificate_of_another_stack(
 
 
 @pytest.mark.failure_mode(13)
+@pytest.mark.usefixtures("tags_in_list")
 def test_rollback_deletes_a_certificate_that_the_create_never_saw(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     """Every response to the generate call is lost; the Delete finds the certificate by its tags."""
     event = environment.event("Create")
@@ -392,8 +399,9 @@ def test_rollback_deletes_a_certificate_that_the_create_never_saw(
 
 
 @pytest.mark.failure_mode(32)
+@pytest.mark.usefixtures("tags_in_list")
 def test_delete_after_a_replacement_keeps_the_new_certificate(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     event, old = create_certificate(environment, in_process)
     del environment.api_gateway.store.certificates[old]
@@ -408,8 +416,9 @@ def test_delete_after_a_replacement_keeps_the_new_certificate(
 
 
 @pytest.mark.failure_mode(32)
+@pytest.mark.usefixtures("tags_in_list")
 def test_delete_keeps_a_newer_certificate_of_the_same_logical_id(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     first, old = create_certificate(environment, in_process)
     _, new = create_certificate(environment, in_process)

@@ -249,16 +249,14 @@ def test_list_of_certificates_that_is_none_raises(
 
 @pytest.mark.failure_mode(37)
 @pytest.mark.parametrize("name", ["rotat", "Monitor", "", None, 5, [], {}, ["monitor"]])
-def test_unknown_task_raises(
-    environment: Environment, in_process: InProcessFunction, name: Any
-) -> None:
+def test_unknown_task_raises(in_process: InProcessFunction, name: Any) -> None:
     outcome = in_process.invoke({"task": name, "certificates": []}).outcome
     assert outcome.startswith("raised UnanswerableError: ")
 
 
 @pytest.mark.failure_mode(37)
 def test_event_with_a_response_url_is_no_task(
-    environment: Environment, in_process: InProcessFunction, capsys: Printed
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     event = environment.event("Create", task="monitor", certificates=[])
     in_process.invoke(event)

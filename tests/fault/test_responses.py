@@ -373,7 +373,7 @@ def test_unexpected_error_outside_a_request_is_named_in_the_reason(
 
 
 def test_unexpected_error_during_a_request_is_named_and_logged(
-    environment: Environment, in_process: InProcessFunction, monkeypatch: pytest.MonkeyPatch
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     """API Gateway's response lacks the ID that its model requires."""
     event, id = create_certificate(environment, in_process)

@@ -66,8 +66,9 @@ def test_delays_between_throttled_calls_have_jitter(
 
 @pytest.mark.failure_mode(7)
 @pytest.mark.parametrize("call", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.usefixtures("tags_in_list")
 def test_retries_every_throttled_call(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool, call: str
+    environment: Environment, in_process: InProcessFunction, call: str
 ) -> None:
     environment.api_gateway.inject(InjectedFault(call, ".*", _throttled("2"), times=3))
     event, id = create_certificate(environment, in_process)

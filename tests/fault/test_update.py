@@ -44,8 +44,9 @@ NEW = properties(Description="new", Tags=tag_list(team="edge", stage="two", adde
 
 
 @pytest.mark.failure_mode(14)
+@pytest.mark.usefixtures("tags_in_list")
 def test_update_replaces_a_certificate_deleted_by_hand(
-    environment: Environment, in_process: InProcessFunction, tags_in_list: bool
+    environment: Environment, in_process: InProcessFunction
 ) -> None:
     event, id = create_certificate(environment, in_process, ResourceProperties=OLD)
     del environment.api_gateway.store.certificates[id]

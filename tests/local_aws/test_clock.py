@@ -70,8 +70,9 @@ def test_certificates_are_dated_by_the_clock(aws: LocalAws, client: Any, days: i
     assert pem.not_valid_after_utc == certificate["expirationDate"]
 
 
+@pytest.mark.usefixtures("client")
 def test_a_warm_function_follows_the_clock_and_its_calls_are_accepted(
-    aws: LocalAws, client: Any, function: Function
+    aws: LocalAws, function: Function
 ) -> None:
     start = function.invoke()
     assert near(start["time"], datetime.now(UTC))
@@ -86,9 +87,8 @@ def test_a_warm_function_follows_the_clock_and_its_calls_are_accepted(
         assert 0 < result["remaining"] <= 30_000
 
 
-def test_a_new_function_starts_with_the_moved_clock(
-    aws: LocalAws, client: Any, function: Function
-) -> None:
+@pytest.mark.usefixtures("client")
+def test_a_new_function_starts_with_the_moved_clock(aws: LocalAws, function: Function) -> None:
     expected = datetime.now(UTC) + timedelta(days=100)
     aws.set_clock(expected)
     assert near(function.invoke()["imported"], expected)

@@ -16,6 +16,7 @@ STACK = "native"
 
 @pytest.fixture
 def stack(aws: LocalAws, client: Any) -> Iterator[Stack]:
+    del client  # Its cleanup must follow the stack's.
     stack = Stack(aws, STACK)
     yield stack
     stack.delete()
@@ -165,7 +166,8 @@ def test_change_set_without_changes_fails(stack: Stack) -> None:
     assert "didn't contain changes" in failed.value.last_response["StatusReason"]
 
 
-def test_stack_with_a_missing_certificate_on_a_stage_fails(stack: Stack, client: Any) -> None:
+@pytest.mark.usefixtures("client")
+def test_stack_with_a_missing_certificate_on_a_stage_fails(stack: Stack) -> None:
     with pytest.raises(Exception, match="Waiter StackCreateComplete failed"):
         stack.create({"Resources": stage("gone42")})
     assert "gone42" in stack.reasons()

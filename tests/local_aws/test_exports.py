@@ -42,6 +42,7 @@ def exporter(aws: LocalAws) -> Iterator[Stack]:
 
 @pytest.fixture
 def importer(aws: LocalAws, exporter: Stack) -> Iterator[Stack]:
+    del exporter  # Its export must exist before it can be imported.
     stack = Stack(aws, "importing")
     stack.create(importing({"Fn::ImportValue": EXPORT}))
     yield stack
@@ -72,9 +73,9 @@ def by_change_set(stack: Stack, template: dict[str, Any]) -> None:
     [(None, f"Delete canceled. {CANNOT_DELETE}"), ("C2", CANNOT_UPDATE)],
     ids=["removed", "changed"],
 )
+@pytest.mark.usefixtures("importer")
 def test_update_that_changes_an_imported_export_is_rolled_back(
     exporter: Stack,
-    importer: Stack,
     exports: Callable[[], dict[str, str]],
     change: Callable[[Stack, dict[str, Any]], None],
     value: str | None,
@@ -88,7 +89,8 @@ def test_update_that_changes_an_imported_export_is_rolled_back(
     assert exporter.outputs() == {"Id": "C1"}
 
 
-def test_error_names_all_importing_stacks(aws: LocalAws, exporter: Stack, importer: Stack) -> None:
+@pytest.mark.usefixtures("importer")
+def test_error_names_all_importing_stacks(aws: LocalAws, exporter: Stack) -> None:
     another = Stack(aws, "another")
     another.create(importing({"Fn::ImportValue": {"Fn::Sub": "exporting:Id"}}))
     with pytest.raises(WaiterError):
@@ -97,9 +99,8 @@ def test_error_names_all_importing_stacks(aws: LocalAws, exporter: Stack, import
     another.delete()
 
 
-def test_delete_of_the_exporting_stack_is_canceled(
-    aws: LocalAws, exporter: Stack, importer: Stack
-) -> None:
+@pytest.mark.usefixtures("importer")
+def test_delete_of_the_exporting_stack_is_canceled(aws: LocalAws, exporter: Stack) -> None:
     # Without waiting: botocore's waiter would continue at CREATE_COMPLETE.
     aws.client("cloudformation").delete_stack(StackName=exporter.name)
     assert exporter.status() == "CREATE_COMPLETE"
@@ -123,8 +124,9 @@ def test_export_can_change_after_the_importing_stack_is_deleted(
     assert exports() == {EXPORT: "C2"}
 
 
+@pytest.mark.usefixtures("importer")
 def test_other_updates_keep_an_imported_export(
-    exporter: Stack, importer: Stack, exports: Callable[[], dict[str, str]]
+    exporter: Stack, exports: Callable[[], dict[str, str]]
 ) -> None:
     template = exporting("C1")
     template["Outputs"]["More"] = {"Value": "more"}

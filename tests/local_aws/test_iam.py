@@ -25,15 +25,15 @@ PATCH = [{"op": "replace", "path": "/description", "value": "new"}]
 # API Gateway documents no further permission for a generate call with tags.
 CALLS: dict[str, tuple[Call, list[Statement]]] = {
     "generate": (
-        lambda client, id: client.generate_client_certificate(),
+        lambda client, _: client.generate_client_certificate(),
         [("POST", f"{ROOT}/clientcertificates")],
     ),
     "generate with tags": (
-        lambda client, id: client.generate_client_certificate(tags={"a": "b"}),
+        lambda client, _: client.generate_client_certificate(tags={"a": "b"}),
         [("POST", f"{ROOT}/clientcertificates")],
     ),
     "list": (
-        lambda client, id: client.get_client_certificates(),
+        lambda client, _: client.get_client_certificates(),
         [("GET", f"{ROOT}/clientcertificates")],
     ),
     "get": (
@@ -150,9 +150,8 @@ def test_permission_covers_only_the_named_certificate(user: User, client: Any, i
             CALLS[name][0](user.client, id)
 
 
-def test_assumed_role_has_the_permissions_of_its_policy(
-    aws: LocalAws, client: Any, id: str
-) -> None:
+@pytest.mark.usefixtures("client")
+def test_assumed_role_has_the_permissions_of_its_policy(aws: LocalAws, id: str) -> None:
     iam, sts = aws.client("iam"), aws.client("sts")
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})

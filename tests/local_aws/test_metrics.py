@@ -34,7 +34,7 @@ START = datetime(2031, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def function(aws: LocalAws, id: str) -> Iterator[Function]:
+def function(aws: LocalAws) -> Iterator[Function]:
     with Function(aws, "prints", SOURCE) as function:
         aws.set_clock(START)
         yield function

@@ -218,9 +218,7 @@ def test_a_deleted_schedule_does_not_fire(aws: LocalAws, function: Function, sta
     assert aws.advance(HOUR) == []
 
 
-def test_a_schedule_that_is_refused_fails_its_stack(
-    aws: LocalAws, function: Function, stack: Stack
-) -> None:
+def test_a_schedule_that_is_refused_fails_its_stack(function: Function, stack: Stack) -> None:
     properties = template(function, role(function))
     properties["Resources"]["Schedule"]["Properties"]["Target"]["RoleArn"] = ""
     with pytest.raises(Exception, match="ROLLBACK"):

@@ -142,8 +142,9 @@ def test_stage_presents_the_certificate_of_its_creation(
 
 
 @pytest.mark.parametrize("resets", [True, False])
+@pytest.mark.usefixtures("client")
 def test_switch_resets_a_certificate_missing_from_the_template(
-    aws: LocalAws, strict: LocalAws, client: Any, resets: bool
+    aws: LocalAws, strict: LocalAws, resets: bool
 ) -> None:
     account = strict if resets else aws
     rest, sockets = account.client("apigateway"), account.client("apigatewayv2")
@@ -178,7 +179,7 @@ def test_the_command_line_has_both_switches(monkeypatch: pytest.MonkeyPatch) -> 
     received = {}
 
     class FakeLocalAws:
-        def __init__(self, port: int, **options: Any) -> None:
+        def __init__(self, *_: Any, **options: Any) -> None:
             received.update(options)
             raise LocalAwsError("stop here")
 

@@ -23,7 +23,7 @@ def client_of(store: ClientCertificates) -> Any:
         url = urlsplit(request.url)
         assert store.handles(url.path)
         response = store.handle(request.method, url.path, parse_qs(url.query), request.body or b"")
-        raw = type("Raw", (), {"stream": lambda self: iter([response.body])})()
+        raw = type("Raw", (), {"stream": lambda _: iter([response.body])})()
         headers: Any = {name.lower(): value for name, value in response.headers.items()}
         return AWSResponse(request.url, response.status, headers, raw)
 
@@ -82,7 +82,7 @@ def test_only_the_list_can_omit_tags() -> None:
 
 def test_certificate_in_use_is_not_deleted() -> None:
     stages = ["api/prod"]
-    client = client_of(ClientCertificates(stages_using=lambda id: stages))
+    client = client_of(ClientCertificates(stages_using=lambda _: stages))
     id = client.generate_client_certificate()["clientCertificateId"]
     with pytest.raises(client.exceptions.BadRequestException, match="api/prod"):
         client.delete_client_certificate(clientCertificateId=id)

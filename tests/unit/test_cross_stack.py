@@ -210,7 +210,7 @@ def test_warns_about_an_export_name_on_a_pem_only() -> None:
     "value",
     [
         lambda pem: f"trusted: {pem}",
-        lambda pem: cdk.Fn.sub("${Certificate4E7ABB08.PemEncodedCertificate}"),
+        lambda _: cdk.Fn.sub("${Certificate4E7ABB08.PemEncodedCertificate}"),
         lambda pem: cdk.Fn.sub("${Pem}", {"Pem": pem}),
         lambda pem: cdk.Fn.base64(pem),
         lambda pem: cdk.Fn.join(",", ["a", cdk.Fn.sub("b ${Pem}", {"Pem": f"c {pem}"})]),
@@ -229,8 +229,8 @@ def test_warns_about_an_export_that_contains_a_pem(value: Callable[[str], str]) 
     "value",
     [
         lambda pem: cdk.Fn.select(0, cdk.Fn.split("-----", pem)),
-        lambda pem: cdk.Fn.sub("${!Certificate4E7ABB08.PemEncodedCertificate}"),
-        lambda pem: cdk.Fn.sub("${Certificate4E7ABB08.ClientCertificateId}"),
+        lambda _: cdk.Fn.sub("${!Certificate4E7ABB08.PemEncodedCertificate}"),
+        lambda _: cdk.Fn.sub("${Certificate4E7ABB08.ClientCertificateId}"),
     ],
 )
 def test_does_not_warn_about_an_export_without_a_whole_pem(value: Callable[[str], str]) -> None:

@@ -238,8 +238,6 @@ def test_interface_extends_the_l2_resource_interface(
     Template.from_stack(stack)
 
 
-def test_interface_extends_the_l1_reference_interface(
-    stack: cdk.Stack, any_certificate: IClientCertificate
-) -> None:
+def test_interface_extends_the_l1_reference_interface(any_certificate: IClientCertificate) -> None:
     reference = any_certificate.client_certificate_ref
     assert reference.client_certificate_id == any_certificate.client_certificate_id

@@ -194,7 +194,7 @@ def cfn_api(stack: cdk.Stack, protocol: str) -> str:
     return apigatewayv2.CfnApi(stack, "Api", name="api", protocol_type=protocol).ref
 
 
-@pytest.mark.parametrize("api_id", [lambda stack: "abc", lambda stack: cfn_api(stack, "WEBSOCKET")])
+@pytest.mark.parametrize("api_id", [lambda _: "abc", lambda stack: cfn_api(stack, "WEBSOCKET")])
 def test_attaches_to_an_l1_websocket_stage(
     stack: cdk.Stack, certificate: ClientCertificate, api_id: Any
 ) -> None:

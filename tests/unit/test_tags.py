@@ -56,9 +56,8 @@ def test_nearer_scope_wins(app: cdk.App, stack: cdk.Stack, certificate: ClientCe
     assert tags_of(stack) == {"own": "own", "who": "certificate"}
 
 
-def test_aspect_wins_over_the_argument(
-    app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate
-) -> None:
+@pytest.mark.usefixtures("certificate")
+def test_aspect_wins_over_the_argument(app: cdk.App, stack: cdk.Stack) -> None:
     cdk.Tags.of(app).add("own", "app")
     assert tags_of(stack) == {"own": "app"}
 
@@ -87,9 +86,8 @@ def test_removes_tags(app: cdk.App, stack: cdk.Stack, certificate: ClientCertifi
     assert tags_of(stack) is None
 
 
-def test_tags_respect_included_and_excluded_resource_types(
-    app: cdk.App, stack: cdk.Stack, certificate: ClientCertificate
-) -> None:
+@pytest.mark.usefixtures("certificate")
+def test_tags_respect_included_and_excluded_resource_types(app: cdk.App, stack: cdk.Stack) -> None:
     tags = cdk.Tags.of(app)
     tags.add("excluded", "x", exclude_resource_types=[CERTIFICATE])
     tags.add("others", "x", include_resource_types=["AWS::IAM::Role"])
@@ -225,13 +223,9 @@ def test_token_values_are_not_validated(stack: cdk.Stack, certificate: ClientCer
         ("k;", "v", "remove it from this resource with Tags.of(certificate).remove('k;')"),
     ],
 )
+@pytest.mark.usefixtures("certificate")
 def test_tags_from_aspects_are_validated_at_synth(
-    app: cdk.App,
-    stack: cdk.Stack,
-    certificate: ClientCertificate,
-    key: str,
-    value: str,
-    message: str,
+    app: cdk.App, key: str, value: str, message: str
 ) -> None:
     cdk.Tags.of(app).add(key, value, include_resource_types=[CERTIFICATE])
     with pytest.raises(RuntimeError, match="Stack/Certificate") as error:

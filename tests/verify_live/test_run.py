@@ -102,9 +102,8 @@ def test_interrupt_before_confirmation_creates_nothing(aws: LocalAws, drive: Dri
     assert resources_in(aws) == {}
 
 
-def test_exception_loses_one_claim_and_leaves_nothing(
-    aws: LocalAws, drive: Drive, without_backend: Result
-) -> None:
+@pytest.mark.usefixtures("without_backend")
+def test_exception_loses_one_claim_and_leaves_nothing(aws: LocalAws, drive: Drive) -> None:
     interrupts = [Interrupt(3 + 14 * n, "after", 0) for n in range(4)]
     for interrupt, result in zip(interrupts, drive(aws.environment, interrupts), strict=True):
         assert result.code in (0, 1), (interrupt, result.output)
