@@ -7,7 +7,7 @@ import sys
 
 from local_aws import LocalAwsError
 from local_aws.cdk import CdkError
-from local_aws.interrupts import handle_interrupts
+from local_aws.interrupts import Interrupts
 
 from . import demo, rotation
 from .demo import DemoError
@@ -16,7 +16,7 @@ from .reloading_backends import BackendError
 
 def main() -> None:
     """Run the demo that the command line names; exit with a one-line message if it fails."""
-    handle_interrupts()
+    Interrupts()
     try:
         if sys.argv[1:] == ["rotation"]:
             rotation.run()

@@ -16,7 +16,7 @@ from local_aws.responses import Response, json_response
 
 @dataclass
 class InjectedFault:
-    """What happens to the next requests that have this method and path.
+    """A fault for the next requests with this method and path.
 
     Attributes:
         method: The HTTP method.
@@ -94,13 +94,12 @@ class FakeApiGateway:
 
         self._server = FakeServer(("127.0.0.1", 0), RequestHandler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def inject(self, *faults: InjectedFault) -> None:
         """Add faults after those that are already there."""

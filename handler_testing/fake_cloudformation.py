@@ -63,7 +63,7 @@ class FakeCloudFormation:
                     return reset(self.connection)
                 if outcome == 200:
                     assert len(body) <= 4096
-                    assert not self.headers.get("Content-Type"), "the URL is signed for none"
+                    assert not self.headers.get("Content-Type"), "not part of the signature"
                     fake.responses.append(json.loads(body))
                 self.send_response(int(outcome))
                 if 300 <= int(outcome) < 400:
@@ -77,13 +77,12 @@ class FakeCloudFormation:
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
-        threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def url(self, name: str = "response", age: float = 0.0) -> str:
         """Return a ResponseURL that was signed `age` seconds ago and is valid for two hours."""

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import threading
 from http.server import ThreadingHTTPServer
 from typing import Any
 
@@ -11,6 +12,15 @@ class FakeServer(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 128
+
+    def start(self) -> None:
+        """Serve requests in a thread of this process."""
+        threading.Thread(target=self.serve_forever, args=(0.005,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop serving and close the socket."""
+        self.shutdown()
+        self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that hang up: some tests kill the client on purpose."""

@@ -20,10 +20,9 @@ Schedules fire when the account's clock is advanced, by a number of seconds, or 
 import argparse
 import os
 import shlex
-import signal
 import sys
 
-from .interrupts import handle_interrupts
+from .interrupts import Interrupts
 from .local import LocalAws, LocalAwsError
 
 
@@ -34,7 +33,7 @@ def main() -> int:
         The exit code: 0 after Ctrl-C or SIGTERM, 1 if the server cannot start or ends by itself.
     """
     options = _parser().parse_args()
-    handle_interrupts()
+    interrupts = Interrupts()
     aws = LocalAws(
         options.port,
         region=options.region,
@@ -47,8 +46,7 @@ def main() -> int:
     )
     try:
         with aws:
-            # Python drops an exception raised in a finalizer, and with it the interrupt.
-            if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            if interrupts.received:
                 return 0
             print("\n".join(_exports(aws)), flush=True)
             print(f"# ready: {aws.endpoint} (press Ctrl-C to stop)", flush=True)

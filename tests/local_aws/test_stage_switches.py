@@ -175,7 +175,7 @@ def test_switch_resets_a_certificate_missing_from_the_template(
         assert configured() == ([None, None] if resets else [id, id])
 
 
-def test_the_command_line_has_both_switches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_line_has_both_switches(monkeypatch: pytest.MonkeyPatch) -> None:
     received = {}
 
     class FakeLocalAws:
@@ -184,7 +184,7 @@ def test_the_command_line_has_both_switches(monkeypatch: pytest.MonkeyPatch) -> 
             raise LocalAwsError("stop here")
 
     monkeypatch.setattr(command_line, "LocalAws", FakeLocalAws)
-    monkeypatch.setattr(command_line, "handle_interrupts", lambda: None)
+    monkeypatch.setattr(command_line, "Interrupts", lambda: None)
     for arguments in ([], ["--certificate-needs-deployment", "--update-resets-certificate"]):
         monkeypatch.setattr(sys, "argv", ["local_aws", *arguments])
         with pytest.raises(LocalAwsError):

@@ -1,4 +1,4 @@
-"""What a rotation does when something fails, is changed by hand, or is somebody else's."""
+"""Rotation with failing calls, manual changes, and resources of other owners."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -26,17 +26,27 @@ from tests.rotation.simulation import (
 
 
 def fail(simulation: Simulation, call: str, response: Response | None) -> None:
-    """Respond so to calls whose names start with `call`; None ends the fault."""
+    """Make calls whose names start with `call` return a response. None ends the fault."""
 
-    def before(made: Call) -> Response | None:
-        return response if response and made.name.startswith(call) else None
+    def before(received: Call) -> Response | None:
+        return response if response and received.name.startswith(call) else None
 
     simulation.aws.before = before
 
 
 def issue(simulation: Simulation, **tags: str) -> str:
-    """Issue a certificate that is not the resource's."""
+    """Issue a certificate that the resource does not own."""
     return simulation.aws.certificates.generate("mine", tags).id
+
+
+def create_until_rotation(simulation: Simulation, *, tags_in_list: bool) -> str:
+    """Create in an empty account, wait until the rotation is due, and return the ID."""
+    simulation.reset(tags_in_list=tags_in_list)
+    simulation.aws.stages[PROD] = SimulatedStage()
+    simulation.create(properties())
+    (old,) = simulation.generations
+    simulation.advance(days=306)
+    return old
 
 
 def rotate_to_published(simulation: Simulation, **changes: Any) -> tuple[str, str]:
@@ -52,7 +62,7 @@ def rotate_to_published(simulation: Simulation, **changes: Any) -> tuple[str, st
 # Adoption.
 
 
-def test_adopted_certificate_is_owned_by_nobody_and_keeps_working(simulation: Simulation) -> None:
+def test_adopted_certificate_gets_no_owner_and_stays_in_use(simulation: Simulation) -> None:
     id = issue(simulation, **{"client-certificate:request-id": "r", "team": "orders"})
     simulation.aws.stages[PROD].certificate = id
     assert simulation.create(properties(AdoptClientCertificateId=id)).status == "SUCCESS"
@@ -107,7 +117,7 @@ def test_adoption_survives_a_crash_after_any_write(simulation: Simulation, write
 
 @pytest.mark.failure_mode(46)
 def test_update_does_not_adopt_for_a_new_stage(simulation: Simulation) -> None:
-    """The stage would lose its certificate for one that its backend does not know."""
+    """The stage would present a certificate that its backend does not trust."""
     simulation.create(properties())
     other = issue(simulation)
     simulation.aws.stages[BETA] = SimulatedStage(other)
@@ -119,7 +129,7 @@ def test_update_does_not_adopt_for_a_new_stage(simulation: Simulation) -> None:
 
 
 @pytest.mark.failure_mode(47)
-def test_update_issues_a_certificate_if_the_adopted_one_is_gone(simulation: Simulation) -> None:
+def test_update_issues_a_certificate_if_the_adopted_one_is_missing(simulation: Simulation) -> None:
     id = issue(simulation)
     simulation.create(properties(AdoptClientCertificateId=id))
     simulation.aws.stages[PROD].certificate = None
@@ -327,7 +337,7 @@ def test_lost_or_edited_bundle_is_restored(simulation: Simulation, value: str | 
     assert simulation.bundle == [old, new]
     simulation.advance(days=13)
     assert simulation.run() == "returned"
-    assert simulation.presented == {PROD: old}  # the wait began again
+    assert simulation.presented == {PROD: old}  # the wait starts again
     simulation.advance(days=2)
     assert simulation.run() == "returned"
     assert simulation.presented == {PROD: new}
@@ -403,11 +413,7 @@ def test_state_tag_edited_by_hand_does_not_crash_a_run(simulation: Simulation, m
 def test_list_that_omits_the_new_certificate_does_not_hide_the_old_one(
     simulation: Simulation, tags_in_list: bool
 ) -> None:
-    simulation.reset(tags_in_list=tags_in_list)
-    simulation.aws.stages[PROD] = SimulatedStage()
-    simulation.create(properties())
-    (old,) = simulation.generations
-    simulation.advance(days=306)
+    old = create_until_rotation(simulation, tags_in_list=tags_in_list)
 
     def lagging(call: Call) -> Response | None:
         if call.name != "GET /clientcertificates":
@@ -425,7 +431,7 @@ def test_list_that_omits_the_new_certificate_does_not_hide_the_old_one(
 
 
 def test_idle_run_reads_the_tags_of_each_certificate_once(simulation: Simulation) -> None:
-    """Where lists contain no tags, whatever number of resources the stack has."""
+    """Where lists contain no tags, a run for three resources reads each certificate's tags once."""
     simulation.reset(tags_in_list=False)
     resources = []
     for number in range(3):
@@ -456,7 +462,7 @@ def _create_event(simulation: Simulation, logical_id: str, given: dict[str, Any]
     }
 
 
-# Two at once, and what the schedule sends.
+# Concurrent runs and malformed input of the schedule.
 
 
 @pytest.mark.failure_mode(53)
@@ -464,11 +470,7 @@ def _create_event(simulation: Simulation, logical_id: str, given: dict[str, Any]
 def test_two_runs_that_both_generate_keep_one_next_certificate(
     simulation: Simulation, tags_in_list: bool
 ) -> None:
-    simulation.reset(tags_in_list=tags_in_list)
-    simulation.aws.stages[PROD] = SimulatedStage()
-    simulation.create(properties())
-    (old,) = simulation.generations
-    simulation.advance(days=306)
+    old = create_until_rotation(simulation, tags_in_list=tags_in_list)
     nested = [True]
 
     def before(call: Call) -> None:
@@ -542,7 +544,7 @@ def test_further_reason_waits_until_only_two_generations_exist(simulation: Simul
     assert int(newest["client-certificate:generation"]) >= 3
 
 
-# A certificate deleted by hand, a crash, a permission that is missing.
+# Manual deletions, crashes and missing permissions.
 
 
 @pytest.mark.failure_mode(56)
@@ -620,7 +622,7 @@ def test_denied_step_fails_each_run_until_it_is_permitted(
 
 
 @pytest.mark.failure_mode(50)
-def test_parameter_deleted_just_before_it_is_overwritten_stays_ours(
+def test_parameter_deleted_just_before_an_overwrite_stays_owned(
     simulation: Simulation,
 ) -> None:
     simulation.create(properties())

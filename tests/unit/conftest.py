@@ -1,4 +1,4 @@
-"""Templates that many tests share: each takes a second to synthesize."""
+"""Fixtures of the unit tests."""
 
 import os
 from typing import Any
@@ -16,9 +16,19 @@ from cdk_apigateway_client_certificate import ClientCertificate, ClientCertifica
 Json = dict[str, Any]
 
 
+@pytest.fixture
+def app() -> cdk.App:
+    return cdk.App()
+
+
+@pytest.fixture
+def stack(app: cdk.App) -> cdk.Stack:
+    return cdk.Stack(app, "Stack")
+
+
 @pytest.fixture(scope="session")
 def ready_made() -> Json:
-    """Return the template of the ready-made stack with all arguments."""
+    """Return the template of the ready-made stack with all arguments, which takes a second."""
     stack = ClientCertificateStack(
         cdk.App(), "ClientCertificate", description="orders", tags={"team": "a", "env": "test"}
     )

@@ -8,11 +8,6 @@ from cdk_apigateway_client_certificate import ClientCertificate
 from tests.unit.support import CERTIFICATE, Json, the_only
 
 
-@pytest.fixture
-def stack() -> cdk.Stack:
-    return cdk.Stack(cdk.App(), "Stack")
-
-
 def definition(stack: cdk.Stack) -> Json:
     return the_only(Template.from_stack(stack).to_json(), CERTIFICATE)[1]
 

@@ -24,11 +24,6 @@ ATTRIBUTES = {
 
 
 @pytest.fixture
-def stack() -> cdk.Stack:
-    return cdk.Stack(cdk.App(), "Stack")
-
-
-@pytest.fixture
 def european() -> cdk.Stack:
     return cdk.Stack(cdk.App(), "Stack", env=cdk.Environment(region="eu-west-1"))
 

@@ -20,11 +20,6 @@ LOOKUP = "Custom::ApiGatewayClientCertificateLookup"
 OWN_NAME = {"Ref": "AWS::StackName"}
 
 
-@pytest.fixture
-def stack() -> cdk.Stack:
-    return cdk.Stack(cdk.App(), "Stack")
-
-
 def known(scope: Construct, id: str = "Known") -> IClientCertificate:
     return ClientCertificate.from_client_certificate_attributes(
         scope, id, client_certificate_id="abc123"
@@ -36,7 +31,7 @@ def template_of(stack: cdk.Stack) -> Json:
 
 
 def schedule_input(template: Json) -> Json:
-    """The schedule's input, in which each reference is replaced by its own JSON."""
+    """Return the schedule's input, with each reference as a string of JSON."""
     _, schedule = the_only(template, SCHEDULE)
     text = schedule["Properties"]["Target"]["Input"]
     parts = text["Fn::Join"][1] if isinstance(text, dict) else [text]
@@ -48,7 +43,7 @@ def dimensions(properties: Json) -> dict[str, Any]:
     return {it["Name"]: it["Value"] for it in properties["Dimensions"]}
 
 
-def test_stack_that_does_not_ask_has_no_further_resource(stack: cdk.Stack) -> None:
+def test_unmonitored_stack_has_no_further_resource(stack: cdk.Stack) -> None:
     ClientCertificate(stack, "Certificate")
     known(stack)
     assert {it["Type"] for it in template_of(stack)["Resources"].values()} == {
@@ -60,7 +55,7 @@ def test_stack_that_does_not_ask_has_no_further_resource(stack: cdk.Stack) -> No
 
 
 @pytest.mark.parametrize(
-    "ask",
+    "monitor",
     [
         lambda it: it.metric_days_to_expiry(),
         lambda it: it.alarm_on_expiry("Alarm"),
@@ -69,8 +64,8 @@ def test_stack_that_does_not_ask_has_no_further_resource(stack: cdk.Stack) -> No
     ],
     ids=["metric", "expiry alarm", "check-failure alarm", "widget"],
 )
-def test_first_ask_adds_the_certificate_to_the_schedule(stack: cdk.Stack, ask: Any) -> None:
-    ask(ClientCertificate(stack, "Certificate"))
+def test_each_method_adds_the_certificate_to_the_schedule(stack: cdk.Stack, monitor: Any) -> None:
+    monitor(ClientCertificate(stack, "Certificate"))
     template = template_of(stack)
     id, _ = the_only(template, CERTIFICATE)
     assert schedule_input(template) == {
@@ -87,10 +82,10 @@ def test_first_ask_adds_the_certificate_to_the_schedule(stack: cdk.Stack, ask: A
 
 
 def test_stack_has_one_schedule_that_lists_each_certificate_once(stack: cdk.Stack) -> None:
-    made = [ClientCertificate(stack, "First"), ClientCertificate(stack, "Second")]
+    created = [ClientCertificate(stack, "First"), ClientCertificate(stack, "Second")]
     looked_up = ClientCertificate.from_client_certificate_id(stack, "LookedUp", "def456")
     ClientCertificate(stack, "NotMonitored")
-    for certificate in (*made, looked_up, known(stack)):
+    for certificate in (*created, looked_up, known(stack)):
         certificate.alarm_on_expiry("Expiry")
         certificate.alarm_on_check_failure("CheckFailure")
         certificate.metric_days_to_expiry()
@@ -125,7 +120,7 @@ def test_schedule_invokes_the_function_every_12_hours(stack: cdk.Stack) -> None:
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def test_function_and_certificate_outlive_the_schedule(stack: cdk.Stack) -> None:
+def test_schedule_is_deleted_before_function_and_certificate(stack: cdk.Stack) -> None:
     ClientCertificate(stack, "Certificate").metric_days_to_expiry()
     template = template_of(stack)
     schedule_id, schedule = the_only(template, SCHEDULE)
@@ -158,7 +153,7 @@ def test_known_certificate_needs_the_function_only_when_monitored(stack: cdk.Sta
     assert of_type(template, CERTIFICATE) == {}
 
 
-def test_expiry_alarm_fires_at_most_so_many_days_before(stack: cdk.Stack) -> None:
+def test_expiry_alarm_has_the_given_threshold(stack: cdk.Stack) -> None:
     alarm = ClientCertificate(stack, "Certificate").alarm_on_expiry(
         "Expiry", within=cdk.Duration.hours(36), alarm_name="orders"
     )
@@ -216,7 +211,7 @@ def test_check_failure_alarm_fires_when_data_is_missing(stack: cdk.Stack) -> Non
     ],
     ids=["zero", "366-days", "365.5-days"],
 )
-def test_within_that_no_certificate_reaches_is_refused(
+def test_refuses_within_outside_the_validity(
     stack: cdk.Stack, within: cdk.Duration, days: str
 ) -> None:
     certificate = ClientCertificate(stack, "Certificate")
@@ -227,11 +222,11 @@ def test_within_that_no_certificate_reaches_is_refused(
         certificate.days_to_expiry_widget(within=within)
 
 
-def test_within_of_a_whole_validity_is_accepted(stack: cdk.Stack) -> None:
+def test_accepts_within_of_365_days(stack: cdk.Stack) -> None:
     ClientCertificate(stack, "Certificate").alarm_on_expiry("Expiry", within=cdk.Duration.days(365))
 
 
-def test_alarms_take_the_options_of_an_alarm(stack: cdk.Stack) -> None:
+def test_alarms_accept_cloudwatch_options(stack: cdk.Stack) -> None:
     certificate = ClientCertificate(stack, "Certificate")
     for alarm in (certificate.alarm_on_expiry, certificate.alarm_on_check_failure):
         alarm(alarm.__name__, alarm_description="call 112", actions_enabled=False)
@@ -240,7 +235,7 @@ def test_alarms_take_the_options_of_an_alarm(stack: cdk.Stack) -> None:
     assert [it["Properties"]["ActionsEnabled"] for it in alarms] == [False] * 2
 
 
-def test_metric_takes_the_options_of_a_metric(stack: cdk.Stack) -> None:
+def test_metric_accepts_cloudwatch_options(stack: cdk.Stack) -> None:
     metric = ClientCertificate(stack, "Certificate").metric_days_to_expiry(
         statistic="Maximum", label="orders"
     )
@@ -279,7 +274,7 @@ def test_dashboard_of_another_stack_names_the_certificates_stack() -> None:
     assert "Outputs" not in template_of(home)
 
 
-def test_nested_stack_has_a_schedule_and_a_name_of_its_own() -> None:
+def test_nested_stack_has_its_own_schedule_and_stack_name() -> None:
     parent = cdk.Stack(cdk.App(), "Parent")
     nested = cdk.NestedStack(parent, "Nested")
     for scope in (parent, nested):
@@ -291,8 +286,8 @@ def test_nested_stack_has_a_schedule_and_a_name_of_its_own() -> None:
         assert listed["StackName"] == json.dumps(OWN_NAME)
 
 
-def test_schedule_survives_that_python_forgets_the_stack() -> None:
-    """A helper may be given a construct of the stack, and the stack object be gone."""
+def test_schedule_is_kept_when_the_stack_object_is_collected() -> None:
+    """An app may keep only a construct of the stack, so that Python collects the stack object."""
     app = cdk.App()
     scope = Construct(cdk.Stack(app, "Stack"), "Team")
     for id in ("First", "Second"):

@@ -12,11 +12,6 @@ NAME = "/orders/trusted-client"
 
 
 @pytest.fixture
-def stack() -> cdk.Stack:
-    return cdk.Stack(cdk.App(), "Stack")
-
-
-@pytest.fixture
 def certificate(stack: cdk.Stack) -> ClientCertificate:
     return ClientCertificate(stack, "Certificate")
 

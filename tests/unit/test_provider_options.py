@@ -36,16 +36,6 @@ ROLE_ARN = "arn:aws:iam::111111111111:role/path/to/functions"
 BOUNDARY = "arn:aws:iam::111111111111:policy/boundary"
 
 
-@pytest.fixture
-def app() -> cdk.App:
-    return cdk.App()
-
-
-@pytest.fixture
-def stack(app: cdk.App) -> cdk.Stack:
-    return cdk.Stack(app, "Stack")
-
-
 def synthesize(stack: cdk.Stack) -> Json:
     """Return the template of the stack with a certificate added."""
     ClientCertificate(stack, "Certificate")
@@ -182,7 +172,7 @@ print([function["Properties"]["Runtime"] for function in functions.values()])
 
 @pytest.mark.parametrize("name", ["python3.11", "python3.20"])
 def test_accepts_a_runtime_unknown_to_this_cdk_version(name: str) -> None:
-    """Run in a separate process: CDK and cdk-nag keep each runtime that they meet."""
+    """Run in a separate process: CDK and cdk-nag remember each runtime that they see."""
     command = [sys.executable, "-c", CONFIGURE, name]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"['{name}']"
@@ -456,7 +446,7 @@ def test_role_keeps_its_permissions_boundary(stack: cdk.Stack) -> None:
 
 @jsii.implements(cdk.IAspect)
 class SetMemoryAndRetention:
-    """An aspect such as a company applies to all its stacks."""
+    """An aspect that a company might apply to all of its stacks."""
 
     def visit(self, node: IConstruct) -> None:
         if isinstance(node, lambda_.CfnFunction):

@@ -1,4 +1,4 @@
-"""What cdk-nag finds in a rotating certificate: nothing of AwsSolutions that has no reason here."""
+"""Check that cdk-nag's AwsSolutions pack finds nothing unacknowledged in a rotating certificate."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from cdk_apigateway_client_certificate.rotating_client_certificate import (
     RotatingClientCertificate,
 )
 from tests.unit.test_compliance import (
-    BACKEND_OF_THE_TEST,
     RUNTIME,
     WILDCARDS,
     acknowledge,
+    acknowledge_backend,
     acknowledge_wildcards,
     violations,
 )
@@ -49,6 +49,5 @@ def test_aws_solutions_passes(tmp_path: Path) -> None:
     provider = stack.node.find_child(PROVIDER)
     acknowledge_wildcards(provider.node.find_child("Role"), WILDCARDS)
     acknowledge(provider.node.find_child("Function"), "L1", RUNTIME)
-    for rule, reason in BACKEND_OF_THE_TEST.items():
-        acknowledge(stack.node.find_child("Api"), rule, reason)
+    acknowledge_backend(stack)
     assert violations(app) == []

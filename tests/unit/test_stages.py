@@ -15,11 +15,6 @@ STAGE = "AWS::ApiGateway::Stage"
 
 
 @pytest.fixture
-def stack() -> cdk.Stack:
-    return cdk.Stack(cdk.App(), "Stack")
-
-
-@pytest.fixture
 def certificate(stack: cdk.Stack) -> ClientCertificate:
     return ClientCertificate(stack, "Certificate")
 

@@ -27,16 +27,6 @@ def tags_of(stack: cdk.Stack) -> dict[str, str] | None:
 
 
 @pytest.fixture
-def app() -> cdk.App:
-    return cdk.App()
-
-
-@pytest.fixture
-def stack(app: cdk.App) -> cdk.Stack:
-    return cdk.Stack(app, "Stack")
-
-
-@pytest.fixture
 def certificate(stack: cdk.Stack) -> ClientCertificate:
     return ClientCertificate(stack, "Certificate", tags={"own": "own"})
 

@@ -8,9 +8,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import PurePath
-from types import FrameType
 from typing import Final, NamedTuple
 
+from local_aws.interrupts import Interrupts
 from tools.aws_account import Problem
 
 from .account import Account, denied, message
@@ -32,31 +32,9 @@ class Row(NamedTuple):
     error: Exception | None = None
 
 
-class Interrupts:
-    """Turns the first signal into a `KeyboardInterrupt` and ignores further ones.
-
-    A second Ctrl-C must not stop the removal of resources.
-    """
-
-    def __init__(self) -> None:
-        self.came = False
-        for number in SIGNALS:
-            signal.signal(number, self._interrupt)
-
-    def ignore(self) -> None:
-        """Ignore all further signals."""
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
-
-    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        self.ignore()
-        self.came = True
-        raise KeyboardInterrupt
-
-
 def main() -> int:
     """Run the command, and return its exit code."""
-    interrupts = Interrupts()
+    interrupts = Interrupts(*SIGNALS)
     try:
         run = _prepare()
         if _confirmed(run):
@@ -67,7 +45,7 @@ def main() -> int:
     except KeyboardInterrupt:
         problem = "interrupted"
     print(f"{problem}; nothing was created", file=sys.stderr)
-    return 130 if interrupts.came else 1
+    return 130 if interrupts.received else 1
 
 
 def _prepare() -> Run:
@@ -103,10 +81,10 @@ def _observe(run: Run, interrupts: Interrupts) -> int:
         for row in _rows(run):
             rows.append(row)
             run.account.remove_all()
-            if interrupts.came:  # Python drops an exception that is raised in a finalizer
+            if interrupts.received:
                 break
     except KeyboardInterrupt:
-        pass  # recorded in `interrupts.came`
+        pass  # recorded in `interrupts.received`
     finally:
         # Try twice, since the one possible interrupt may come now.
         for _ in range(2):
@@ -114,7 +92,7 @@ def _observe(run: Run, interrupts: Interrupts) -> int:
                 run.account.remove_all()
                 interrupts.ignore()
     print(_table(rows), flush=True)  # before the messages on standard error
-    return _report(run.account, rows, interrupts.came)
+    return _report(run.account, rows, interrupts.received)
 
 
 def _rows(run: Run) -> Iterator[Row]:
