@@ -1,5 +1,5 @@
-"""What the tests and the benchmarks share: the handler, and fakes of the services it calls.
+"""Run the handler against fakes of the services it calls, in tests and benchmarks.
 
-The handler runs as its package in a process of its own (`packaged_function`) or in this process
-(`in_process_function`), in an `environment` with a fake API Gateway and a fake CloudFormation.
+The packaged handler runs in a separate process (`packaged_function`), or the handler's source in
+this process (`in_process_function`). An `environment` has a fake API Gateway and CloudFormation.
 """

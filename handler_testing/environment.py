@@ -26,7 +26,7 @@ def replace_aws_variables(patch: pytest.MonkeyPatch, variables: Mapping[str, str
 
 
 class LambdaFunction(Protocol):
-    """A function that tests can invoke, in this process or in one of its own."""
+    """A function that tests can invoke, in this process or in a separate one."""
 
     @property
     def logs(self) -> list[str]:
@@ -43,7 +43,7 @@ class LambdaFunction(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what the function holds."""
+        """Release the function's resources."""
         ...
 
 
@@ -75,7 +75,7 @@ class Environment:
         return function
 
     def event(self, request_type: str, **overrides: Any) -> dict[str, Any]:
-        """Return an event as CloudFormation sends it, with a RequestId of its own."""
+        """Return an event as CloudFormation sends it, with a new RequestId."""
         self._requests += 1
         event = {
             "RequestType": request_type,

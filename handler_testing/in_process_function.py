@@ -1,7 +1,7 @@
-"""The handler in this process, with a clock that skips its sleeps.
+"""Run the handler in this process, with a clock that skips its sleeps.
 
-For tests of decisions and of retries. Tests that kill the process, or that are about the packaged
-asset, use `PackagedFunction` instead.
+For tests of decisions and retries. Tests that kill the process or need the packaged asset use
+`PackagedFunction` instead.
 """
 
 import io
@@ -75,7 +75,7 @@ class InProcessFunction:
         self._output = io.StringIO()
         with redirect_stdout(self._output):
             log.configure()
-        # Not the clients that are kept: they have the endpoint of another test's services.
+        # Do not reuse cached clients: they have the endpoints of another test's services.
         patch.setattr(calls, "make_client", cache(calls.make_client.__wrapped__))
         patch.setattr(main, "DELIVERY_TIMEOUT", 1.0)
         self.clock = SkippingClock()

@@ -1,7 +1,7 @@
-"""A minimal Lambda runtime: import the handler, then invoke it for one event after the other.
+"""A minimal Lambda runtime: import the handler, then invoke it for each event in turn.
 
 Reads JSON lines {event, seconds} from standard input. Writes the outcome of each invocation, as a
-JSON line, to the file descriptor that it is given. Standard output is the function's log.
+JSON line, to the file descriptor in its first argument. Standard output is the function's log.
 """
 
 import importlib

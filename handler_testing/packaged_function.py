@@ -1,4 +1,4 @@
-"""The packaged handler in a process of its own, which tests may kill."""
+"""Run the packaged handler in a separate process, which tests may kill."""
 
 import json
 import os
@@ -23,7 +23,7 @@ class InvocationResult:
 
 
 class PackagedFunction:
-    """The packaged handler in a warm process, which handles one invocation after the other."""
+    """The packaged handler in a warm process, which handles invocations one at a time."""
 
     def __init__(self, asset: Path, variables: Mapping[str, str]) -> None:
         self._results, child_results = os.pipe()
@@ -56,7 +56,7 @@ class PackagedFunction:
 
         Args:
             event: The event.
-            seconds: The time that is left according to Lambda's context.
+            seconds: The remaining time that Lambda's context returns.
         """
         assert self.process.stdin
         self.process.stdin.write(json.dumps({"event": event, "seconds": seconds}) + "\n")

@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home directory that is empty but for jsii's cache, which takes seconds to fill."""
+    """Return an empty home directory, except for jsii's cache, which takes seconds to fill."""
     home, cache = tmp_path_factory.mktemp("home"), Path(".cache/aws/jsii")
     (Path.home() / cache).mkdir(parents=True, exist_ok=True)
     (home / cache).parent.mkdir(parents=True)

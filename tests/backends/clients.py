@@ -109,7 +109,7 @@ def issue_clients(folder: Path) -> Clients:
 
 
 def eventually(see: Callable[[], object], expected: object) -> None:
-    """Wait for what a server does after a reload, which it does not wait for itself."""
+    """Wait until a server has reloaded, because the reload command does not wait."""
     deadline = time.monotonic() + 20
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The client of the rotation's demo counts what each stage gets, without a pause."""
+"""The client of the rotation demo counts accepted and refused calls by stage."""
 
 from collections.abc import Iterator
 
@@ -19,9 +19,9 @@ def trusting_aws(clients: Clients) -> Iterator[LocalAws]:
 
 def test_counts_accepted_and_refused_calls(trusting_aws: LocalAws, clients: Clients) -> None:
     gateway = trusting_aws.client("apigateway")
-    made = gateway.generate_client_certificate()
-    with serve("Python", made["pemEncodedCertificate"], clients.server) as server:
-        stages = {"trusted": made["clientCertificateId"], "none": None}
+    generated = gateway.generate_client_certificate()
+    with serve("Python", generated["pemEncodedCertificate"], clients.server) as server:
+        stages = {"trusted": generated["clientCertificateId"], "none": None}
         api = rest_api(gateway, f"https://localhost:{server.port}/", stages)
         with Caller(trusting_aws, [Stage(name, api, name) for name in stages]) as caller:
             first = caller.take()

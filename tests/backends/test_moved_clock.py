@@ -1,4 +1,4 @@
-"""The servers of the rotation's demo follow a clock that is moved while they run."""
+"""Move the clock of running servers, as the rotation demo does."""
 
 import os
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def test_server_reloads_after_its_clock_has_moved(
         eventually(lambda: future.call(server.port, "B") != ACCEPTED, True)
 
 
-def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_names_a_missing_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("demo.moved_clock._FOLDERS", [tmp_path])
     with pytest.raises(Exception, match="apt install faketime"):
         MovedClock()

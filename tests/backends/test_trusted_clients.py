@@ -59,7 +59,7 @@ def test_writes_only_what_the_server_loads(tmp_path: Path) -> None:
         run(folder, server, "".join(CRLF))
         names = sorted(f"trusted-clients.{it}" for it in ("pem", "loaded", *more))
         assert sorted(path.name for path in folder.iterdir()) == names
-        # Servers read the files as a user of their own.
+        # Servers read the files as another user.
         assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
 
 
@@ -78,7 +78,7 @@ def test_writes_only_what_the_server_loads(tmp_path: Path) -> None:
     ids=["empty", "no-pem", "cut-off", "cut-off-first", "json", "characters", "der", "empty-pem"],
 )
 def test_refuses_a_damaged_bundle(tmp_path: Path, bundle: str) -> None:
-    """Leaving out what cannot be read would lock out a client without saying so."""
+    """Skipping unreadable certificates would silently lock out a client."""
     result = run(tmp_path, "pem", bundle)
     assert result.returncode == 1
     assert re.fullmatch("no certificates from -, so the server keeps .+\n", result.stderr)

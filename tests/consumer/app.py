@@ -1,4 +1,4 @@
-"""An app as a user writes it: never run, but checked by mypy and by pyright, both strict."""
+"""A user's app, which is never run but checked by mypy and pyright in strict mode."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
@@ -27,7 +27,7 @@ def attach(certificate: IClientCertificate, stack: cdk.Stack, stage: apigateway.
 
 
 def watch(certificate: IClientCertificate) -> cloudwatch.Dashboard:
-    """Ask for all that monitors a certificate."""
+    """Use everything that monitors a certificate."""
     alarms: list[cloudwatch.Alarm] = [
         certificate.alarm_on_expiry("Expiry", within=cdk.Duration.days(45)),
         certificate.alarm_on_check_failure("CheckFailure", alarm_name="check"),

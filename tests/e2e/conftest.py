@@ -58,7 +58,7 @@ def scenarios(
             if name in fixtures
         }
         yield futures
-        # After a failure with -x or an interrupt, do not start the scenarios that still wait.
+        # After a failure with -x or an interrupt, do not start the remaining scenarios.
         pool.shutdown(cancel_futures=True)
     if not any(future.cancelled() or future.exception() for future in futures.values()):
         assert _left_in(bootstrapped) == {}

@@ -57,8 +57,8 @@ class ScenarioContext:
         return found
 
     def generate(self, description: str = "made by hand") -> dict[str, Any]:
-        made: dict[str, Any] = self.gateway.generate_client_certificate(description=description)
-        return made
+        found: dict[str, Any] = self.gateway.generate_client_certificate(description=description)
+        return found
 
     def delete(self, *ids: str) -> None:
         for id in ids:

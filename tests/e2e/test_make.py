@@ -21,7 +21,7 @@ class Result:
 
 @scenario
 def by_make(context: ScenarioContext) -> Result:
-    # The credentials of the local account stand in for the user's.
+    # Use the local account's credentials in place of the user's.
     environment = context.aws.environment
     options = f"-c stack_name={STACK} -c description=by-make --output {context.folder}"
     status, deployed = make(

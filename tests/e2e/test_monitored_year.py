@@ -1,4 +1,4 @@
-"""A year of a monitored certificate's life, by the clock of the account."""
+"""Monitor a certificate for a year of the account's clock."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Year:
-    """The alarms' states at some moments, and what the schedule's invocations came to."""
+    """The alarms' states at some moments, and the outcomes of the scheduled invocations."""
 
     first_day: dict[str, str]
     unchecked: dict[str, str]
@@ -59,7 +59,7 @@ def test_both_alarms_are_ok_on_the_first_day(year: Year) -> None:
     assert year.first_day == {"CheckFailure": "OK", "Expiry": "OK"}
 
 
-def test_missing_checks_fire_the_alarm_for_them_alone(year: Year) -> None:
+def test_missing_checks_fire_only_the_check_failure_alarm(year: Year) -> None:
     assert year.unchecked == {"CheckFailure": "ALARM", "Expiry": "OK"}
     assert year.checked_again == {"CheckFailure": "OK", "Expiry": "OK"}
 

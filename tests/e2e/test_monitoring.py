@@ -1,6 +1,6 @@
 """Deploy a monitored certificate, and invoke the function with the schedule's input.
 
-The schedule may invoke it too, so that there may be more lines than the tests cause.
+The schedule may invoke it too, so there may be more lines than the tests expect.
 """
 
 import json

@@ -170,8 +170,8 @@ def elsewhere(context: ScenarioContext) -> Elsewhere:
     source.write_text(IN_ANOTHER_STACK + "app.synth()\n")
     app = context.app(source)
     looked_up, adopted, by_parameter = [], [], []
-    made = [context.generate() for _ in range(4)]
-    first, second, to_adopt, to_adopt_next = (it["clientCertificateId"] for it in made)
+    generated = [context.generate() for _ in range(4)]
+    first, second, to_adopt, to_adopt_next = (it["clientCertificateId"] for it in generated)
     for read, managed, construct in (
         (first, to_adopt, "ByParameter"),
         (second, to_adopt_next, "ByParameter"),
@@ -188,7 +188,7 @@ def elsewhere(context: ScenarioContext) -> Elsewhere:
         by_parameter.append(value(context, "/elsewhere/by-parameter"))
     app.destroy()
     context.delete(first, second, to_adopt, to_adopt_next)
-    pems = [it["pemEncodedCertificate"] for it in made]
+    pems = [it["pemEncodedCertificate"] for it in generated]
     return Elsewhere(pems, looked_up, adopted, by_parameter)
 
 

@@ -11,7 +11,7 @@ PARAMETER = "/orders/trusted-clients"
 
 @dataclass(frozen=True)
 class Deployed:
-    """What the deploy led to, and what the destroy left."""
+    """The account after the deploy, and what the destroy left behind."""
 
     certificate: str
     pem: str

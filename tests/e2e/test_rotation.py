@@ -30,7 +30,7 @@ ACCEPTED = (200, GREETING)
 
 @dataclass(frozen=True)
 class Moment:
-    """What the stage presents, what is published, and how the backend responds."""
+    """The presented certificate, the published bundle and the backend's response."""
 
     presented: str | None
     published: list[str]
@@ -55,7 +55,7 @@ class Rotating:
         return replace(self, app=app)
 
     def load(self) -> None:
-        """Have the backend load the parameter."""
+        """Make the backend load the parameter."""
         environment = self.context.aws.environment
         self.backend.load(PARAMETER, environment=environment).check_returncode()
 
@@ -85,8 +85,8 @@ class Rotating:
 @contextmanager
 def deployed(context: ScenarioContext) -> Iterator[Rotating]:
     """Deploy the example in front of a backend that has loaded the parameter."""
-    nobody, _, _ = issue_certificate()
-    with serve("Python", nobody, context.server_files[1:]) as backend:
+    untrusted, _, _ = issue_certificate()
+    with serve("Python", untrusted, context.server_files[1:]) as backend:
         rotating = Rotating(context, context.example("rotating.py"), backend)
         rotating.deploy(rotating.app)
         rotating.load()
@@ -95,7 +95,7 @@ def deployed(context: ScenarioContext) -> Iterator[Rotating]:
 
 @dataclass(frozen=True)
 class Year:
-    """The account after each step, and what a deploy of the same app did."""
+    """The account after each step, and the result of a deploy without changes."""
 
     first: Moment
     both: Moment
@@ -114,7 +114,7 @@ def rotated_year(context: ScenarioContext) -> Year:
     errors: set[str | None] = set()
 
     def run_after(duration: timedelta) -> None:
-        """Let time pass without runs, then have the schedule run once."""
+        """Let time pass without runs, then run the schedule once."""
         aws.set_clock(aws.now() + duration - HOUR)
         errors.update(it.error for it in aws.advance(HOUR))
 
@@ -190,7 +190,7 @@ def reset(context: ScenarioContext) -> Reset:
 
 @dataclass(frozen=True)
 class Undeployed:
-    """Responses where a stage presents a certificate only after a deployment."""
+    """Responses in an account where a certificate takes effect only after a deployment."""
 
     before: tuple[int, bytes]
     after: tuple[int, bytes]
@@ -209,7 +209,7 @@ def undeployed(context: ScenarioContext) -> Undeployed:
 
 @contextmanager
 def account(context: ScenarioContext, account: LocalAws) -> Iterator[ScenarioContext]:
-    """Bootstrap an account of the scenario's own."""
+    """Bootstrap a separate account for the scenario."""
     with account as aws:
         aws.environment["CDK_VALIDATION"] = "false"
         target = f"aws://{aws.account}/{aws.region}"

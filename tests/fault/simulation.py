@@ -66,7 +66,7 @@ class SimulatedClock:
 
 
 class SimulatedLambdaContext:
-    """The part of Lambda's context that says how much time is left."""
+    """The part of Lambda's context that returns the remaining time."""
 
     def __init__(self, clock: SimulatedClock, seconds: float = 300.0) -> None:
         self._clock, self._end = clock, clock.now + seconds
@@ -88,8 +88,8 @@ class Call:
 class SimulatedApiGateway(ClientCertificates):
     """API Gateway with reproducible certificates, IDs and dates, and one REST API.
 
-    IDs are not in the order of creation, so that a handler that takes the smallest for the oldest
-    fails.
+    IDs are not in the order of creation, so that a handler fails if it takes the certificate
+    with the smallest ID for the oldest one.
 
     Attributes:
         in_use: The IDs of certificates that the stage of the REST API uses.
@@ -153,7 +153,7 @@ class SimulatedFunction:
         call_api: Callable[[Call], Response],
         put_response: Callable[[SplitResult, bytes], int],
     ) -> None:
-        """Start over with an empty log at the first moment, connected to these two services."""
+        """Connect to these two services, and reset the clock and the log."""
         self.call_api, self.put_response = call_api, put_response
         self.clock.now = SimulatedClock.START
         self.logs.clear()
@@ -188,9 +188,9 @@ def simulated_function() -> Iterator[SimulatedFunction]:
             patch.setattr(module, "time", clock)
         for module in (deadline, certificate):
             patch.setattr(module, "datetime", _datetime_of(clock))
-        # Below this function are sockets and a TLS context for each response.
+        # This function would open a socket and create a TLS context for each response.
         patch.setattr(main, "_put", lambda url, body, _timeout: function.put_response(url, body))
-        skip_what_is_not_read(patch)
+        skip_ignored_parts(patch)
         patch.setattr(URLLib3Session, "send", _sender(function))
         patch.setattr(custom_resource, "threading", SimpleNamespace(Thread=_SynchronousThread))
 
@@ -207,8 +207,8 @@ def simulated_function() -> Iterator[SimulatedFunction]:
             root.removeHandler(lines)
 
 
-def skip_what_is_not_read(patch: pytest.MonkeyPatch) -> None:
-    """Leave out parts of a request that nothing simulated reads, and that take half of its time."""
+def skip_ignored_parts(patch: pytest.MonkeyPatch) -> None:
+    """Skip the parts of a request that take half of its time and that the simulation ignores."""
     patch.setattr(UserAgentString, "to_string", lambda _self: "tests")
     patch.setattr(RequestSigner, "handler", lambda _self, **_: None)
 
@@ -251,7 +251,7 @@ class _RawBody(io.BytesIO):
 
 
 class _SynchronousThread(threading.Thread):
-    """A thread that runs to its end within `start`: real threads take most of the time."""
+    """A thread that runs within `start`, because real threads would take most of the time."""
 
     def start(self) -> None:
         self.run()

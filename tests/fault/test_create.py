@@ -62,8 +62,8 @@ def test_create_sends_description_and_tags(
 ) -> None:
     event, id = create_certificate(environment, in_process)
     assert environment.api_gateway.calls == [LIST, GENERATE]
-    made = environment.api_gateway.store.certificates[id]
-    assert (made.description, made.tags) == ("backend", expected_tags(event))
+    certificate = environment.api_gateway.store.certificates[id]
+    assert (certificate.description, certificate.tags) == ("backend", expected_tags(event))
 
 
 @pytest.mark.failure_mode(1)
@@ -79,11 +79,11 @@ def test_retry_finds_the_certificate_of_a_crashed_create(
     )
     assert first.invoke(event).outcome == "died"
     assert not environment.cloudformation.responses
-    (made,) = environment.api_gateway.ids
+    (existing,) = environment.api_gateway.ids
 
     second = environment.function()
     assert second.invoke(event).outcome == "returned"
-    assert expect_success(environment, event) == made
+    assert expect_success(environment, event) == existing
     assert environment.api_gateway.count("POST") == 1
     delete_certificate(environment, second, event)
     assert not environment.api_gateway.ids
@@ -602,23 +602,23 @@ def test_rereads_a_certificate_whose_generate_response_has_only_an_id(
     environment: Environment, in_process: InProcessFunction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = environment.event("Create")
-    made: list[str] = []
+    generated: list[str] = []
 
     handle = environment.api_gateway.handle
 
     def keep_only_the_id(method: str, path: str, query: str, body: bytes) -> Response:
         response = handle(method, path, query, body)
         if method == "POST":
-            made.append(json.loads(response.body)["clientCertificateId"])
-            bare = json.dumps({"clientCertificateId": made[0]}).encode()
+            generated.append(json.loads(response.body)["clientCertificateId"])
+            bare = json.dumps({"clientCertificateId": generated[0]}).encode()
             return Response(201, response.headers, bare)
         return response
 
     monkeypatch.setattr(environment.api_gateway, "handle", keep_only_the_id)
     in_process.invoke(event)
-    assert [expect_success(environment, event)] == made
+    assert [expect_success(environment, event)] == generated
     assert environment.api_gateway.count("POST") == 1
-    assert re.fullmatch(r"\w+", made[0])
+    assert re.fullmatch(r"\w+", generated[0])
 
 
 def _empty_list() -> Response:

@@ -26,7 +26,7 @@ def function() -> Iterator[SimulatedFunction]:
 
 
 def respond_to(function: SimulatedFunction, **overrides: Any) -> tuple[dict[str, Any], list[Call]]:
-    """Return the only response to an event, which must be valid, and the calls that were made."""
+    """Return the only response to an event, which must be valid, and the calls to API Gateway."""
     api = SimulatedApiGateway(function.clock)
     calls: list[Call] = []
     bodies: list[bytes] = []

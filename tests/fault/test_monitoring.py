@@ -1,4 +1,4 @@
-"""The monitoring task: what it prints, logs and raises. And the metric of Create and Update."""
+"""The monitoring task, and the metric that Create and Update print."""
 
 import json
 import subprocess
@@ -38,12 +38,12 @@ def iso(moment: datetime) -> str:
 
 
 def metric_lines(output: str) -> list[dict[str, Any]]:
-    """The lines in the embedded metric format, of which nothing but JSON may stand on a line."""
+    """Parse the lines in the embedded metric format. Each must contain JSON only."""
     return [json.loads(line) for line in output.splitlines() if '"_aws"' in line]
 
 
 def days(output: str) -> dict[str, float]:
-    """The value printed for each logical ID."""
+    """Return the days to expiry that were printed, by logical ID."""
     return {line["LogicalId"]: line["DaysToExpiry"] for line in metric_lines(output)}
 
 
@@ -52,11 +52,11 @@ Printed = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def ids(environment: Environment, in_process: InProcessFunction, capsys: Printed) -> list[str]:
-    """Three certificates that exist."""
-    made = [create_certificate(environment, in_process)[1] for _ in range(3)]
+    """Return the IDs of three existing certificates."""
+    created = [create_certificate(environment, in_process)[1] for _ in range(3)]
     capsys.readouterr()
     environment.api_gateway.calls.clear()
-    return made
+    return created
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.timedeltas(-1000 * DAY, 1000 * DAY))
@@ -114,7 +114,7 @@ def test_prints_one_line_in_the_embedded_metric_format(
     assert environment.api_gateway.calls == [f"GET /clientcertificates/{ids[0]}"]
 
 
-def test_expired_certificate_is_reported_as_negative(
+def test_reports_negative_days_for_an_expired_certificate(
     environment: Environment, in_process: InProcessFunction, ids: list[str], capsys: Printed
 ) -> None:
     expires = environment.api_gateway.store.certificates[ids[0]].expires
@@ -239,7 +239,7 @@ def test_malformed_entry_does_not_hide_the_others(
 
 @pytest.mark.failure_mode(37)
 @pytest.mark.parametrize("certificates", [None, {}, "abc123", 5])
-def test_list_of_certificates_that_is_none_raises(
+def test_invalid_list_of_certificates_raises(
     environment: Environment, in_process: InProcessFunction, certificates: Any
 ) -> None:
     outcome = in_process.invoke({"task": "monitor", "certificates": certificates}).outcome
@@ -255,7 +255,7 @@ def test_unknown_task_raises(in_process: InProcessFunction, name: Any) -> None:
 
 
 @pytest.mark.failure_mode(37)
-def test_event_with_a_response_url_is_no_task(
+def test_event_with_a_response_url_is_not_a_task(
     environment: Environment, in_process: InProcessFunction
 ) -> None:
     event = environment.event("Create", task="monitor", certificates=[])
@@ -278,7 +278,7 @@ def test_names_every_certificate_when_none_can_be_read(
 
 @pytest.mark.failure_mode(38)
 def test_task_raises_when_the_package_cannot_be_imported(environment: Environment) -> None:
-    """Of a process of its own: boto3 cannot create a client without a Region."""
+    """In a separate process without a Region, so that boto3 cannot create a client."""
     variables = {name: it for name, it in environment.variables.items() if "REGION" not in name}
     function = PackagedFunction(environment.asset, variables)
     environment.functions.append(function)
@@ -321,7 +321,7 @@ def test_delete_prints_no_metric(
     assert metric_lines(capsys.readouterr().out) == []
 
 
-def test_metric_line_of_the_packaged_handler_is_a_line_of_its_own(
+def test_packaged_handler_prints_each_metric_on_a_separate_line(
     environment: Environment, ids: list[str]
 ) -> None:
     function = environment.function()

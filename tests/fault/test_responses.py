@@ -1,4 +1,4 @@
-"""Responses: one per invocation, in time, delivered or raised, and without secrets."""
+"""Responses: one per invocation, in time and without secrets."""
 
 import json
 import shutil
@@ -177,8 +177,8 @@ def test_responds_in_time_when_a_call_hangs(
 def test_responds_in_time_when_an_api_response_never_finishes(environment: Environment) -> None:
     """No read times out, since each byte arrives in time, so the watchdog responds."""
     event = environment.event("Create")
-    made = Response(201, {}, b" " * 1000)
-    environment.api_gateway.inject(InjectedFault("POST", ".*", made, commit=True, drip=0.1))
+    slow = Response(201, {}, b" " * 1000)
+    environment.api_gateway.inject(InjectedFault("POST", ".*", slow, commit=True, drip=0.1))
     function = environment.function()
     assert function.invoke(event, seconds=4).outcome == "returned"
     id, reason = expect_failure(environment, event)
@@ -187,9 +187,7 @@ def test_responds_in_time_when_an_api_response_never_finishes(environment: Envir
     assert len(environment.api_gateway.ids) == 1
     delete_certificate(environment, function, event)
     assert not environment.api_gateway.ids
-    assert len(responses_to(environment, event)) == 1, (
-        "the thread that was left behind responses nothing"
-    )
+    assert len(responses_to(environment, event)) == 1, "the abandoned thread must not respond"
 
 
 @pytest.mark.failure_mode(25)

@@ -1,4 +1,4 @@
-"""A module of the rotation that cannot be imported fails the request or the task."""
+"""If a module of the rotation cannot be imported, the request or the task fails."""
 
 import shutil
 from pathlib import Path
@@ -16,7 +16,7 @@ MODULES = {path.name for path in PACKAGE.glob("*.py")}
 def broken(
     environment: Environment, asset: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Break the module that the test names."""
+    """Make the import of the given module fail."""
     environment.asset = tmp_path / "asset"
     shutil.copytree(asset, environment.asset)
     module = environment.asset / "lambda_handler" / "rotation" / request.param

@@ -1,4 +1,4 @@
-"""Check that a whole rotation needs no more than the policy of its role, which IAM enforces."""
+"""Run a complete rotation while IAM enforces the policy of its role."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ STAGE = "prod"
 
 
 class Backend(BaseHTTPRequestHandler):
-    """A backend that accepts everybody, so that the checks succeed."""
+    """A backend that accepts every request, so that the checks succeed."""
 
     def do_GET(self) -> None:
         self.send_response(204)
@@ -116,7 +116,7 @@ class RotationWithRole:
         return response
 
     def run_after(self, duration: timedelta) -> None:
-        """Let time pass, and run as the schedule does."""
+        """Let time pass, then run as the schedule does."""
         time: datetime = self._aws.now() + duration
         self._aws.set_clock(time)
         resource = {"StackId": STACK_ID, "LogicalId": LOGICAL_ID, **self._properties}
@@ -152,7 +152,7 @@ def rotation(
             rotation.close()
 
 
-def test_policy_is_sufficient_for_a_whole_rotation(
+def test_policy_is_sufficient_for_a_complete_rotation(
     rotation: RotationWithRole, aws: LocalAws
 ) -> None:
     created = rotation.send("Create")

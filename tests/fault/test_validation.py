@@ -176,8 +176,8 @@ def test_stringified_values_are_strings(
 ) -> None:
     stringified = properties(Description="true", Tags=[{"Key": "7", "Value": "false"}])
     _, id = create_certificate(environment, in_process, ResourceProperties=stringified)
-    made = environment.api_gateway.store.certificates[id]
-    assert (made.description, made.tags["7"]) == ("true", "false")
+    certificate = environment.api_gateway.store.certificates[id]
+    assert (certificate.description, certificate.tags["7"]) == ("true", "false")
 
 
 @pytest.mark.failure_mode(21)
@@ -252,8 +252,8 @@ def test_unusual_identifiers_are_used_unchanged_or_rejected(
     assert in_process.invoke(event).outcome == "returned"
     (response,) = responses_to(environment, event)
     if response["Status"] == "SUCCESS":
-        (made,) = environment.api_gateway.store.certificates.values()
-        assert value in made.tags.values()
+        (certificate,) = environment.api_gateway.store.certificates.values()
+        assert value in certificate.tags.values()
     else:
         assert not environment.api_gateway.calls
     delete = environment.event(

@@ -48,8 +48,8 @@ def _check(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> Non
         check_shape(operation_model.output_shape, json.loads(body), operation_model.name)
 
 
-def hold_to_json_model(client: Any) -> Any:
-    """Make a client of a JSON service fail on any response that the model does not know."""
+def validate_json_responses(client: Any) -> Any:
+    """Make a client of a JSON service fail on responses that do not match the model."""
     service = client.meta.service_model
     client.meta.events.register(f"before-parse.{service.service_id.hyphenize()}", _check_json)
     return client
@@ -61,7 +61,7 @@ def _check_json(operation_model: Any, response_dict: dict[str, Any], **_: Any) -
         if operation_model.output_shape is not None:
             check_shape(operation_model.output_shape, document, operation_model.name)
         return
-    # The services share some errors that are in no model.
+    # Some errors are common to all services and not in the model.
     known = {shape.name for shape in operation_model.error_shapes}
     assert document["__type"] in known | {"ValidationException", "AccessDeniedException"}
 

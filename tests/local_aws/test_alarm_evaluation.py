@@ -56,7 +56,7 @@ def test_each_operator_compares_with_the_threshold(comparison: str, states: list
         ("ignore", None),
     ],
 )
-def test_missing_data_are_treated_as_configured(treatment: str, expected: str | None) -> None:
+def test_missing_data_is_treated_as_configured(treatment: str, expected: str | None) -> None:
     assert state(alarm(TreatMissingData=treatment), None) == expected
 
 
@@ -72,7 +72,7 @@ def test_missing_data_are_treated_as_configured(treatment: str, expected: str | 
         ("notBreaching", (1.0, None, 40.0), "OK"),
     ],
 )
-def test_as_many_datapoints_as_configured_must_breach(
+def test_configured_number_of_datapoints_must_breach(
     treatment: str, values: tuple[float | None, ...], expected: str | None
 ) -> None:
     subject = alarm(EvaluationPeriods=3, DatapointsToAlarm=2, TreatMissingData=treatment)

@@ -1,4 +1,4 @@
-"""The account's clock: what follows it, and what does not."""
+"""Test what follows the account's clock."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -43,11 +43,11 @@ def near(time: float | datetime, expected: datetime) -> bool:
     return abs(time - expected) < MINUTE
 
 
-def test_the_clock_is_the_machines_until_it_is_moved(aws: LocalAws) -> None:
+def test_clock_is_the_machines_until_it_is_set(aws: LocalAws) -> None:
     assert near(aws.now(), datetime.now(UTC))
 
 
-def test_the_clock_runs_on_after_it_was_moved(aws: LocalAws) -> None:
+def test_clock_continues_after_it_is_set(aws: LocalAws) -> None:
     aws.set_clock(datetime(2031, 5, 6, tzinfo=UTC))
     first, second = aws.now(), aws.now()
     assert (
@@ -71,7 +71,7 @@ def test_certificates_are_dated_by_the_clock(aws: LocalAws, client: Any, days: i
 
 
 @pytest.mark.usefixtures("client")
-def test_a_warm_function_follows_the_clock_and_its_calls_are_accepted(
+def test_warm_function_follows_the_clock_and_can_make_calls(
     aws: LocalAws, function: Function
 ) -> None:
     start = function.invoke()
@@ -103,6 +103,6 @@ def test_parameters_are_dated_by_the_clock(aws: LocalAws) -> None:
     ssm.delete_parameter(Name="/clock")
 
 
-def test_a_time_that_cannot_be_read_is_refused(aws: LocalAws) -> None:
+def test_refuses_an_invalid_time(aws: LocalAws) -> None:
     with pytest.raises(LocalAwsError, match="Invalid isoformat string: 'tomorrow'"):
         aws._control({"set": "tomorrow"})

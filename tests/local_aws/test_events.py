@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local_aws import LocalAws
-from tests.local_aws.model import hold_to_json_model
+from tests.local_aws.model import validate_json_responses
 
 pytestmark = pytest.mark.usefixtures("restored_clock")
 
@@ -56,7 +56,7 @@ def recorder(aws: LocalAws) -> Iterator[Recorder]:
 
 @pytest.fixture
 def events(aws: LocalAws) -> Any:
-    return hold_to_json_model(aws.client("events"))
+    return validate_json_responses(aws.client("events"))
 
 
 def entry(**options: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws import LocalAws
-from tests.local_aws.model import hold_to_json_model
+from tests.local_aws.model import validate_json_responses
 
 NAME = "/orders/trusted-clients"
 TAGS = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": ""}]
@@ -16,7 +16,7 @@ RESOURCE = {"ResourceType": "Parameter", "ResourceId": NAME}
 
 @pytest.fixture
 def ssm(aws: LocalAws) -> Iterator[Any]:
-    client = hold_to_json_model(aws.client("ssm"))
+    client = validate_json_responses(aws.client("ssm"))
     yield client
     for page in client.get_paginator("describe_parameters").paginate():
         for parameter in page["Parameters"]:

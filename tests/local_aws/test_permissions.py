@@ -1,4 +1,4 @@
-"""Check the action and the resource that each call of the rotation needs."""
+"""Check the permissions that each call of the rotation needs."""
 
 import json
 from collections.abc import Callable, Iterator

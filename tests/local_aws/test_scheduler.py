@@ -1,4 +1,4 @@
-"""Schedules fire by the account's clock, with exactly the input that the template gives."""
+"""Test that schedules fire by the account's clock, with the input from the template."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SOURCE = """
 import time
 def handler(event, context):
     if event.get("fail"):
-        raise RuntimeError("told to fail")
+        raise RuntimeError("fails as requested")
     return {"event": event, "time": time.time()}
 """
 HOUR = timedelta(hours=1)
@@ -91,7 +91,7 @@ def test_a_rate_fires_at_once_and_after_each_interval(
     assert aws.advance(HOUR / 10) == []
 
 
-def test_a_clock_that_is_set_skips_what_was_due(
+def test_setting_the_clock_skips_due_invocations(
     aws: LocalAws, function: Function, stack: Stack
 ) -> None:
     stack.create(template(function, role(function)))
@@ -104,8 +104,8 @@ def test_a_failed_run_is_retried_twice_and_reported(
 ) -> None:
     stack.create(template(function, role(function), '{"fail": true}'))
     (item,) = aws.advance()
-    assert (item.error, item.attempts, item.result) == ("told to fail", 3, None)
-    assert "RuntimeError: told to fail" in item.log
+    assert (item.error, item.attempts, item.result) == ("fails as requested", 3, None)
+    assert "RuntimeError: fails as requested" in item.log
 
 
 def test_the_event_invoke_configuration_limits_the_retries(
@@ -124,7 +124,7 @@ def test_the_event_invoke_configuration_limits_the_retries(
         ({"service": "events"}, "does not trust scheduler.amazonaws.com"),
     ],
 )
-def test_a_role_that_may_not_invoke_the_function_invokes_nothing(
+def test_role_without_permission_does_not_invoke_the_function(
     aws: LocalAws, function: Function, stack: Stack, options: dict[str, str], reason: str
 ) -> None:
     stack.create(template(function, role(function, **options)))
@@ -133,7 +133,7 @@ def test_a_role_that_may_not_invoke_the_function_invokes_nothing(
     assert reason in (item.error or "")
 
 
-def test_an_input_without_context_attributes_is_left_as_it_is(
+def test_input_without_context_attributes_is_unchanged(
     aws: LocalAws, function: Function, stack: Stack
 ) -> None:
     text = '{"a": "<aws.scheduler.unknown>", "b": "<x>", "n": [1, {"<y>": null}]}'
@@ -141,7 +141,7 @@ def test_an_input_without_context_attributes_is_left_as_it_is(
     assert [item.event for item in aws.advance()] == [json.loads(text)]
 
 
-def test_an_input_that_is_not_json_invokes_nothing(
+def test_input_that_is_not_json_does_not_invoke_the_function(
     aws: LocalAws, function: Function, stack: Stack
 ) -> None:
     stack.create(template(function, role(function), "<aws.scheduler.scheduled-time>"))
@@ -218,7 +218,7 @@ def test_a_deleted_schedule_does_not_fire(aws: LocalAws, function: Function, sta
     assert aws.advance(HOUR) == []
 
 
-def test_a_schedule_that_is_refused_fails_its_stack(function: Function, stack: Stack) -> None:
+def test_refused_schedule_fails_its_stack(function: Function, stack: Stack) -> None:
     properties = template(function, role(function))
     properties["Resources"]["Schedule"]["Properties"]["Target"]["RoleArn"] = ""
     with pytest.raises(Exception, match="ROLLBACK"):

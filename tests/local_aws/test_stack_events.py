@@ -148,7 +148,7 @@ def test_executed_change_set_emits_an_event(
     assert statuses(aws.advance()) == ["UPDATE_COMPLETE"]
 
 
-def test_a_clock_that_is_set_returns_the_invocations_too(
+def test_setting_the_clock_returns_the_invocations(
     aws: LocalAws, function: Function, rules: Stack, watched: Stack
 ) -> None:
     rules.create(template(function, pattern("watched", "CREATE_COMPLETE")))

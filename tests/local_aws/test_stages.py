@@ -21,8 +21,8 @@ def backend_that_trusts(pem: str, files: tuple[Path, Path, Path]) -> Iterator[st
 
 
 def generate(client: Any) -> tuple[str, str]:
-    made = client.generate_client_certificate()
-    return made["clientCertificateId"], made["pemEncodedCertificate"]
+    generated = client.generate_client_certificate()
+    return generated["clientCertificateId"], generated["pemEncodedCertificate"]
 
 
 def api_in_front_of(client: Any, url: str, kind: str = "HTTP_PROXY") -> tuple[str, str]:

@@ -108,9 +108,9 @@ def test_concurrent_generates_respect_the_quota() -> None:
 
 def test_identity_has_the_certificate_and_its_private_key() -> None:
     store = ClientCertificates()
-    made = store.generate("mine", {})
-    identity = store.identity(made.id)
-    assert identity.certificate == made.pem
+    generated = store.generate("mine", {})
+    identity = store.identity(generated.id)
+    assert identity.certificate == generated.pem
     assert identity.private_key.startswith("-----BEGIN PRIVATE KEY-----")
     with pytest.raises(ApiError, match="gone42"):
         store.identity("gone42")

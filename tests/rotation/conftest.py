@@ -9,7 +9,7 @@ from tests.rotation.simulation import PROD, SimulatedStage, Simulation, simulate
 
 @pytest.fixture
 def simulation() -> Iterator[Simulation]:
-    """Return the function in an account with one stage that presents nothing."""
+    """Return the function in an account with one stage without a certificate."""
     with simulated() as simulation:
         simulation.aws.stages[PROD] = SimulatedStage()
         yield simulation

@@ -15,7 +15,7 @@ from tests.rotation.simulation import PARAMETER
 
 @dataclass(frozen=True)
 class Ids:
-    """What CloudFormation would insert: the account, and IDs of the APIs and a resource.
+    """Values that CloudFormation would insert: the account, and IDs of the APIs and a resource.
 
     The REST API has the stage `prod`, the WebSocket API the stage `live`.
     """

@@ -1,7 +1,7 @@
 """The rotation's function in this process, with simulated services, backends and time.
 
 Everything above HTTP is real: `main.handler`, crhelper, and botocore's serialization and parsing.
-A day of simulated time costs nothing, so that years of rotation take a second.
+Simulated time passes at once, so years of rotation take a second.
 """
 
 import functools
@@ -39,7 +39,7 @@ from tests.fault.simulation import (
     _SynchronousThread,
     response_url,
     response_violations,
-    skip_what_is_not_read,
+    skip_ignored_parts,
 )
 
 STACK_ID = "arn:aws:cloudformation:us-east-1:123456789012:stack/Orders/1b2c3d4e-0000-4000-8000-1"
@@ -50,13 +50,13 @@ CHECK = "/restapis/r1/resources/h1/methods/GET"
 
 
 def json_error(code: str, message: str = "scripted", status: int = 400) -> Response:
-    """Return an error as Systems Manager and EventBridge send it."""
+    """Return an error in the format of Systems Manager and EventBridge."""
     return json_response(status, {"__type": code, "message": message})
 
 
 @dataclass
 class SimulatedStage:
-    """A stage. `certificate` is the ID that it presents."""
+    """A stage, with the ID of the certificate that it presents."""
 
     certificate: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Call:
-    """One request to AWS: `GET /path` of API Gateway, or `ssm:Operation`, `events:Operation`."""
+    """One request to AWS. `name` is `GET /path`, `ssm:Operation` or `events:Operation`."""
 
     name: str
     query: Mapping[str, list[str]]
@@ -89,8 +89,8 @@ class SimulatedAws:
     """One account: certificates, stages, parameters and events.
 
     Attributes:
-        accepts: Whether the backend accepts a certificate (an ID, empty for none) for stage
-            variables.
+        accepts: Whether the backend accepts a call with these stage variables and this
+            certificate ID (empty without a certificate).
         before: Called before each request takes effect. It may raise, or return a response that
             takes the request's place.
         after: Called after each request took effect. It may raise or replace the response.
@@ -223,7 +223,7 @@ class SimulatedAws:
 
 @dataclass(frozen=True)
 class ReceivedResponse:
-    """What CloudFormation got."""
+    """A response that CloudFormation received."""
 
     status: str
     reason: str
@@ -235,7 +235,7 @@ class Simulation:
     """The function, the account that it runs in, and CloudFormation's side of one resource.
 
     Attributes:
-        properties: The properties of the resource, None while there is none.
+        properties: The resource's properties, or None if it does not exist.
         logs: All lines that would reach the log group.
     """
 
@@ -264,13 +264,13 @@ class Simulation:
         self.clock.now += timedelta(**duration).total_seconds()
 
     def run(self, time: datetime | None = None) -> str:
-        """Run as the schedule does, and return "returned" or the error."""
+        """Run as the schedule does. Return "returned", "killed" or the error."""
         return self.run_all({LOGICAL_ID: self.properties or {}}, time)
 
     def run_all(
         self, resources: Mapping[str, Mapping[str, Any]], time: datetime | None = None
     ) -> str:
-        """Run for several resources, whose properties are given by logical ID."""
+        """Run for several resources, given as their properties by logical ID."""
         event = {
             "task": "rotate",
             "time": (time or self.now).isoformat(),
@@ -282,7 +282,7 @@ class Simulation:
         return self._invoke(event)
 
     def run_every(self, hours: float, *, days: float) -> None:
-        """Run at regular intervals. Every run has to succeed."""
+        """Run at regular intervals. Every run must succeed."""
         for _ in range(int(days * 24 / hours)):
             self.advance(hours=hours)
             assert self.run() == "returned"
@@ -297,7 +297,7 @@ class Simulation:
         return response
 
     def update(self, **changes: Any) -> ReceivedResponse:
-        """Send an Update, and the one that rolls it back if it fails."""
+        """Send an Update, and the Update that rolls it back if it fails."""
         old = self.properties or {}
         new = {key: value for key, value in {**old, **changes}.items() if value is not None}
         response = self.request("Update", new, old)
@@ -322,7 +322,7 @@ class Simulation:
         *,
         logical_id: str = LOGICAL_ID,
     ) -> ReceivedResponse:
-        """Send a request as CloudFormation does, and again if the invocation died."""
+        """Send a request, and deliver it again if the invocation was killed."""
         number = next(self._requests)
         event: dict[str, Any] = {
             "RequestType": type,
@@ -365,11 +365,11 @@ class Simulation:
             return f"{type(error).__name__}: {error}"
         return "returned"
 
-    # What is there.
+    # The state of the account.
 
     @property
     def generations(self) -> dict[str, dict[str, str]]:
-        """The tags of each certificate that is a generation of the resource, by its ID."""
+        """The tags of the resource's certificates, by certificate ID."""
         return {
             id: certificate.tags
             for id, certificate in sorted(
@@ -381,12 +381,12 @@ class Simulation:
 
     @property
     def presented(self) -> dict[str, str | None]:
-        """The ID that each stage presents."""
+        """The ID of the certificate that each stage presents."""
         return {path: stage.certificate for path, stage in self.aws.stages.items()}
 
     @property
     def bundle(self) -> list[str]:
-        """The IDs of the certificates in the bundle, in its order."""
+        """The IDs of the certificates in the bundle, in the same order."""
         value = self.aws.parameters[PARAMETER].value if PARAMETER in self.aws.parameters else ""
         by_pem = {
             it.pem.replace("\r\n", "\n"): id
@@ -402,12 +402,12 @@ class Simulation:
 
     @property
     def event_types(self) -> list[str]:
-        """The detail types of the events, in their order."""
+        """The detail types of the events, in order."""
         return [event["DetailType"] for event in self.aws.events]
 
 
 def properties(**changes: Any) -> dict[str, Any]:
-    """Return the properties of a resource with one stage, as CloudFormation sends them."""
+    """Return the properties of a resource with one stage, in CloudFormation's format."""
     return {
         "Stages": [PROD],
         "TrustParameterName": PARAMETER,
@@ -452,7 +452,7 @@ def simulated() -> Iterator[Simulation]:
             return AWSResponse(request.url, response.status, headers, _RawBody(response.body))
 
         patch.setattr(main, "_put", put)
-        skip_what_is_not_read(patch)
+        skip_ignored_parts(patch)
         patch.setattr(URLLib3Session, "send", send)
         patch.setattr(custom_resource, "threading", SimpleNamespace(Thread=_SynchronousThread))
         logger = logging.getLogger(log.PACKAGE)

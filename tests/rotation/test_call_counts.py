@@ -1,4 +1,4 @@
-"""The calls of a run that has nothing to do, for one certificate and for many in a stack."""
+"""Count the calls of a run that changes nothing, for one and for many certificates."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from tests.rotation.simulation import SimulatedStage, Simulation, properties
 
 LIST, TAGS = "GET /clientcertificates", "GET /tags"
 REQUESTS_PER_SECOND = 10
-"""What API Gateway allows an account. Source: API Gateway developer guide, "Quotas"."""
+"""API Gateway's quota for an account. Source: API Gateway developer guide, "Quotas"."""
 
 
 def create(simulation: Simulation, count: int) -> Mapping[str, Mapping[str, Any]]:
@@ -32,7 +32,7 @@ def create(simulation: Simulation, count: int) -> Mapping[str, Mapping[str, Any]
 def calls_of_idle_run(
     simulation: Simulation, resources: Mapping[str, Mapping[str, Any]]
 ) -> Counter[str]:
-    """Return how often the next run calls each operation. API Gateway counts stages by kind."""
+    """Count the calls of the next run by operation. Stages count by their kind of API."""
     simulation.advance(hours=1)
     simulation.aws.calls.clear()
     assert simulation.run_all(resources) == "returned"
@@ -50,7 +50,7 @@ def test_certificates_share_one_list_call(simulation: Simulation, count: int) ->
 
 
 @pytest.mark.parametrize("count", [1, 40])
-def test_one_get_tags_for_each_certificate_of_the_account_if_lists_have_none(
+def test_reads_tags_once_per_certificate_if_lists_contain_none(
     simulation: Simulation, count: int
 ) -> None:
     simulation.reset(tags_in_list=False)

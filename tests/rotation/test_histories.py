@@ -1,4 +1,4 @@
-"""Random histories of a rotating certificate under faults, against the rules of a rotation.
+"""Check the rules of a rotation in random histories with faults.
 
 `HISTORIES=nightly` runs 2,000 of them instead of 200.
 """
@@ -54,7 +54,7 @@ positions = st.integers(min_value=0, max_value=40)
 
 
 class Rotation(RuleBasedStateMachine):
-    """One resource, its account, its backend and what goes wrong."""
+    """One resource with its account and backend, and the steps and faults of a history."""
 
     simulation: ClassVar[Simulation]
 
@@ -67,7 +67,7 @@ class Rotation(RuleBasedStateMachine):
         self.trusted: list[str] = []
         self.bundled_since: dict[str, datetime] = {}
         self.undisturbed = True
-        """Whether runs came often enough, the backend reloaded, and nobody interfered."""
+        """Whether runs were frequent, the backend reloaded, and nothing was changed by hand."""
         self.last_success = self.simulation.now
         for stage in (PROD, BETA, LIVE):
             self.aws.stages[stage] = SimulatedStage()
@@ -135,9 +135,9 @@ class Rotation(RuleBasedStateMachine):
         old = self.aws.stages[path].certificate
         generations = self.simulation.generations
         if not new or old not in generations:
-            return  # detached, or repaired: nothing that the backend accepts is lost
+            return  # detached, or no certificate of the resource is replaced
         if "client-certificate:retired-at" in generations[old]:
-            return  # switched to the old one by hand
+            return  # switched back by hand
         certificate, now = self.aws.certificates.certificates[old], self.simulation.now
         if self.checks:
             assert self._accepts({}, new) or not self._accepts({}, old)
@@ -173,7 +173,7 @@ class Rotation(RuleBasedStateMachine):
         if len(set(self.simulation.presented.values()) - {None, FOREIGN, self.foreign}) == 1:
             assert bundle[0] in self.simulation.presented.values()
 
-    # What happens.
+    # Steps.
 
     @rule(hours=st.sampled_from([1, 1, 13, 24]))
     def run(self, hours: int) -> None:
@@ -212,11 +212,11 @@ class Rotation(RuleBasedStateMachine):
     def run_with_fault(self, call: str, response: str, times: int) -> None:
         left = [times if response != "denied" else 1000]
 
-        def fault(made: Call, _count: int) -> Response | None:
-            if not made.name.startswith(call) or not left[0]:
+        def fault(received: Call, _count: int) -> Response | None:
+            if not received.name.startswith(call) or not left[0]:
                 return None
             left[0] -= 1
-            of_json = made.name.startswith(("ssm:", "events:"))
+            of_json = received.name.startswith(("ssm:", "events:"))
             if response == "denied":
                 if of_json:
                     return json_error("AccessDeniedException")
@@ -225,8 +225,8 @@ class Rotation(RuleBasedStateMachine):
                 if of_json:
                     return json_error("ThrottlingException")
                 return error(429, "TooManyRequestsException")
-            self.aws._route(made)
-            self._after(made)
+            self.aws._route(received)
+            self._after(received)
             return json_error("InternalServerError", status=500) if of_json else error(500, "Oops")
 
         self.simulation.advance(hours=1)
@@ -334,8 +334,8 @@ class Rotation(RuleBasedStateMachine):
 
     @rule()
     def roll_back(self) -> None:
-        """Update, and roll it back, since another resource of the stack failed."""
-        # A stage that got somebody else's certificate by hand is refused when it is added again.
+        """Roll back a successful Update because another resource of the stack failed."""
+        # A stage to which a user attached a foreign certificate cannot be added again.
         assume(self.foreign not in self.simulation.presented.values())
         self.simulation.advance(minutes=10)
         old: dict[str, Any] = self.simulation.properties or {}
@@ -349,7 +349,7 @@ class Rotation(RuleBasedStateMachine):
     def settle(self) -> None:
         """Run twice a week for long enough, with a backend that reloads.
 
-        A check counts in the second of two runs, so there are two each time.
+        A certificate must be accepted in two runs, so there are two runs each time.
         """
         self.reloads = "always"
         for _ in range(12):
@@ -384,14 +384,14 @@ class Rotation(RuleBasedStateMachine):
         self._succeeded()
 
     @invariant()
-    def nothing_foreign_is_touched(self) -> None:
+    def foreign_resources_are_unchanged(self) -> None:
         if hasattr(self, "foreign"):
             certificate = self.aws.certificates.certificates[self.foreign]
             assert certificate.tags == {"team": "other"}
             assert certificate.description == "somebody else's"
 
     @invariant()
-    def nothing_expires_while_it_is_presented(self) -> None:
+    def no_presented_certificate_expires(self) -> None:
         if not hasattr(self, "undisturbed") or not self.undisturbed:
             return
         for stage in self.simulation.properties["Stages"]:  # type: ignore[index]
@@ -405,7 +405,7 @@ class Rotation(RuleBasedStateMachine):
 def test_random_histories_break_no_rule(simulation: Simulation, part: int) -> None:
     Rotation.simulation = simulation
     nightly = os.environ.get("HISTORIES") == "nightly"
-    # The same histories each time, so that a change that fails here is the cause of it.
+    # Draw the same histories each time, so that a failure is caused by a change of the code.
     machine = Rotation if nightly else seed(part)(type(f"Part{part}", (Rotation,), {}))
     run_state_machine_as_test(
         machine,

@@ -70,7 +70,7 @@ class AccountWithRole:
         simulation.aws.stages |= {it: SimulatedStage() for it in (PROD, LIVE, *FOREIGN)}
 
     def allow_only(self, allowed: list[Pair]) -> None:
-        """Deny every call that needs more from now on."""
+        """Deny every call that needs more than these permissions."""
 
         def deny(call: Call) -> Response | None:
             if all(any(_matches(it, pair) for pair in allowed) for it in needed(call)):
@@ -84,7 +84,7 @@ _VERBS = ("GET ", "POST ", "PUT ", "PATCH ", "DELETE ")
 
 
 def needed(call: Call) -> list[Pair]:
-    """Return the permissions that a call needs: those of `tests/local_aws`."""
+    """Return the permissions that a call needs, according to `tests/local_aws`."""
     verb, _, path = call.name.partition(" ")
     if path:
         return [(f"apigateway:{verb}", ROOT + path.removeprefix("/v2"))]
@@ -101,7 +101,7 @@ def _matches(it: Pair, allowed: Pair) -> bool:
     return it[0] == allowed[0] and fnmatch.fnmatchcase(it[1], allowed[1])
 
 
-# An operation returns why it failed; an empty text if it succeeded.
+# An operation returns why it failed, or an empty string.
 
 Operation = Callable[[Simulation], str]
 TAG = {"Key": "team", "Value": "edge"}

@@ -1,4 +1,4 @@
-"""A rotation from its first generation to its end, without faults."""
+"""The life cycle of a rotating certificate, without faults."""
 
 import pytest
 

@@ -39,18 +39,18 @@ def test_reads_a_generation_without_a_state() -> None:
 
 
 @pytest.mark.parametrize("number", ["", "one", "-1", "1.5", "²", "\u0661"])
-def test_certificate_without_a_number_is_no_generation(number: str) -> None:
+def test_certificate_without_a_number_is_not_a_generation(number: str) -> None:
     tags = {**TAGS, "client-certificate:generation": number}
     assert read_generation(CERTIFICATE, tags) is None
 
 
-def test_certificate_without_the_tag_or_a_date_is_no_generation() -> None:
+def test_certificate_without_the_tag_or_a_date_is_not_a_generation() -> None:
     assert read_generation(CERTIFICATE, {}) is None
     assert read_generation(replace(CERTIFICATE, expires=None), TAGS) is None
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2027-01-01T00:00:00"])
-def test_moment_that_cannot_be_read_counts_as_absent(text: str) -> None:
+def test_invalid_time_counts_as_absent(text: str) -> None:
     for name in ("published", "accepted", "retired"):
         generation = read_generation(CERTIFICATE, {**TAGS, f"client-certificate:{name}-at": text})
         assert generation is not None

@@ -1,4 +1,4 @@
-"""The rules of `plan`, one test each. Days are counted from the moment of the run."""
+"""The rules of `plan`, one test each. Times are days relative to the run."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,7 +41,7 @@ def generation(
     reason: str | None = None,
     adopted: bool = False,
 ) -> Generation:
-    """Return a generation. Moments are days from now."""
+    """Return a generation. Times are days from now."""
     pem = f"-----BEGIN CERTIFICATE-----\r\n{id}\r\n-----END CERTIFICATE-----"
     expiry = NOW + timedelta(days=expires)
     certificate = Certificate(id, f"arn:{id}", pem, None, expiry, "", None)
@@ -59,7 +59,7 @@ def observed(
     bundled: tuple[Generation, ...] | None = None,
     accepts: Mapping[str, bool] | None = None,
 ) -> Observed:
-    """Return an observation; the bundle holds all generations in their order unless it is given."""
+    """Return an observation. By default, the bundle contains all generations in order."""
     stages = presents if isinstance(presents, Mapping) else {"stage": presents}
     trusted = generations if bundled is None else bundled
     return Observed(in_order(list(generations)), stages, value(*trusted), accepts or {})
@@ -72,7 +72,7 @@ def steps(seen: Observed, policy: Policy = POLICY, now: datetime = NOW) -> list[
 # The first generation.
 
 
-def test_scheduled_run_makes_no_first_generation() -> None:
+def test_scheduled_run_issues_no_first_generation() -> None:
     assert steps(observed(presents=None)) == []
 
 
@@ -125,7 +125,7 @@ def test_next_generation_is_issued_for_a_reason() -> None:
     assert steps(observed(generation("old", 1, reason="audit")), policy) == []
 
 
-def test_reason_waits_for_the_rotation_under_way() -> None:
+def test_reason_waits_for_the_current_rotation() -> None:
     policy = replace(POLICY, reason="further")
     old, new = generation("old", 1), generation("new", 2, published=-1, reason="audit")
     assert steps(observed(old, new), policy) == []
@@ -240,12 +240,12 @@ def test_switch_needs_two_accepted_checks() -> None:
     assert steps(observed(old, before, accepts=accepted), CHECKED) == [Switch("stage", "new")]
 
 
-def test_switch_needs_an_answer_of_this_run() -> None:
+def test_switch_needs_a_check_result_from_this_run() -> None:
     old, new = generation("old", 1), generation("new", 2, accepted=-1)
     assert steps(observed(old, new), CHECKED) == [Check(("old", "new"))]
 
 
-def test_backend_is_asked_only_while_both_certificates_are_published() -> None:
+def test_backend_is_checked_only_while_both_certificates_are_published() -> None:
     old, new = generation("old", 1), generation("new", 2, published=-1)
     for bundled in ((old,), (new,), ()):
         assert Check(("old", "new")) not in steps(observed(old, new, bundled=bundled), CHECKED)
@@ -275,7 +275,7 @@ def test_failed_check_starts_the_count_again() -> None:
     assert steps(seen, CHECKED) == [Mark("new", "accepted", None)]
 
 
-def test_each_stage_that_is_behind_is_switched() -> None:
+def test_every_stage_with_an_older_certificate_is_switched() -> None:
     seen = observed(
         generation("old", 1), generation("new", 2), presents={"a": "old", "b": "new", "c": "old"}
     )
@@ -306,7 +306,7 @@ def test_backend_that_refuses_both_counts_as_down() -> None:
     assert "down" in (held(seen, CHECKED, NOW) or "")
 
 
-def test_rotation_is_not_held_during_the_wait_or_without_an_answer() -> None:
+def test_rotation_is_not_held_during_the_wait_or_without_a_check_result() -> None:
     old, new = generation("old", 1), generation("new", 2, published=-1)
     assert held(observed(old, new, accepts={"old": True, "new": False}), CHECKED, NOW) is None
     waited = observed(old, generation("new", 2))
@@ -325,7 +325,7 @@ def test_old_certificate_is_retired_after_the_last_stage_has_switched() -> None:
     assert steps(switched)[0] == Mark("old", "retired", NOW)
 
 
-def test_nothing_is_retired_while_a_stage_presents_nothing_of_ours() -> None:
+def test_nothing_is_retired_while_a_stage_presents_no_certificate_of_the_resource() -> None:
     old, new = generation("old", 1), generation("new", 2)
     for presented in (None, "foreign"):
         seen = observed(old, new, presents={"a": "new", "b": presented})

@@ -1,4 +1,4 @@
-"""The limits of `plan`'s rules: the moment of expiry, partial answers and leftovers."""
+"""Edge cases of `plan`: the moment of expiry, partial check results and leftovers."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ from tests.rotation.test_plan import CHECKED, NOW, POLICY, generation, observed,
 
 
 def test_generations_are_numbered() -> None:
-    """Steps that issue a certificate are equal whatever its number: compare the numbers."""
+    """Compare the numbers, which equality of `Generate` steps ignores."""
     assert Generate(1) == Generate(2)
     (first,) = steps(observed(presents=None), replace(POLICY, may_begin=True))
     (next_,) = steps(observed(generation("old", 7, expires=60)))
@@ -65,16 +65,16 @@ def test_refused_certificate_that_expires_now_is_replaced_at_once() -> None:
 
 
 @pytest.mark.parametrize("accepts", [{"old": True}, {"new": True}])
-def test_backend_is_asked_about_both_certificates(accepts: dict[str, bool]) -> None:
+def test_backend_is_checked_with_both_certificates(accepts: dict[str, bool]) -> None:
     seen = observed(generation("old", 1), generation("new", 2, accepted=-1), accepts=accepts)
     assert steps(seen, CHECKED) == [Check(("old", "new"))]
 
 
-def test_backend_is_not_asked_before_there_is_a_next_certificate() -> None:
+def test_backend_is_not_checked_before_a_next_certificate_exists() -> None:
     assert steps(observed(generation("old", 1)), CHECKED) == []
 
 
-def test_backend_is_not_asked_before_the_publication_is_marked() -> None:
+def test_backend_is_not_checked_before_the_published_tag_is_written() -> None:
     seen = observed(generation("old", 1), generation("new", 2, published=None))
     assert steps(seen, CHECKED) == [Mark("new", "published", NOW)]
 
@@ -101,12 +101,14 @@ def test_backend_is_not_asked_before_the_publication_is_marked() -> None:
         ({"old": True, "new": True}, None),
     ],
 )
-def test_held_says_what_the_backend_refuses(accepts: dict[str, bool], reason: str | None) -> None:
+def test_held_message_names_what_the_backend_refuses(
+    accepts: dict[str, bool], reason: str | None
+) -> None:
     seen = observed(generation("old", 1), generation("new", 2), accepts=accepts)
     assert held(seen, CHECKED, NOW) == reason
 
 
-def test_backend_holds_the_switch_while_a_retired_certificate_is_left() -> None:
+def test_backend_holds_the_switch_while_a_retired_certificate_exists() -> None:
     retired, old = generation("gone", 1, retired=-5), generation("old", 2)
     accepts = {"old": True, "new": False}
     seen = observed(retired, old, generation("new", 3), presents=None, accepts=accepts)

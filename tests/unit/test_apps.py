@@ -27,7 +27,7 @@ def test_default_child_is_named_resource() -> None:
 
 
 def build(app: cdk.App) -> None:
-    """Create everything that calls back into Python at synth, and keep no reference to it."""
+    """Create everything that calls back into Python at synth, without keeping a reference."""
     home, other = cdk.Stack(app, "Home"), cdk.Stack(app, "Other")
     certificate = ClientCertificate(home, "Certificate", tags={"Owner": "Team A"})
     ClientCertificate(home, "Adopted", adopt_client_certificate_id="abc123")

@@ -1,4 +1,4 @@
-"""What an Update writes, and the attributes in a response."""
+"""The changes that an Update writes, and the attributes in a response."""
 
 import time
 from collections.abc import Iterator

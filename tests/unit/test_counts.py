@@ -38,7 +38,7 @@ def test_asset_is_no_larger_than_documented(asset: Path) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(path for path in asset.rglob("*") if path.is_file()):
             archive.write(path, path.relative_to(asset))
-    # Half of it is docstrings and comments, which help whoever reads the function in the Lambda
+    # Half of it is docstrings and comments, which help people who read the function in the Lambda
     # console during an incident.
     # Rotation is a third of it. AwsCustomResource's asset has 87 KB.
     docs = Path(__file__).parents[2] / "docs"

@@ -233,7 +233,7 @@ def test_warns_about_an_export_that_contains_a_pem(value: Callable[[str], str]) 
         lambda _: cdk.Fn.sub("${Certificate4E7ABB08.ClientCertificateId}"),
     ],
 )
-def test_does_not_warn_about_an_export_without_a_whole_pem(value: Callable[[str], str]) -> None:
+def test_does_not_warn_about_an_export_without_a_complete_pem(value: Callable[[str], str]) -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     pem = ClientCertificate(stack, "Certificate").pem_encoded_certificate
     cdk.CfnOutput(stack, "Out", value=value(pem), export_name="out")

@@ -1,4 +1,4 @@
-"""The rotation's demo says what happened, and what it skips."""
+"""The rotation demo describes what changed, and what it skips."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What errors mean, and how long calls wait."""
+"""How errors are classified, and how long calls wait before a retry."""
 
 import math
 from typing import Any
@@ -23,7 +23,7 @@ def client_error(code: str = "", status: int = 400, headers: Any = None) -> Clie
 
 
 BARE = ClientError({}, "GetClientCertificate")
-"""What botocore makes of a response without a body."""
+"""What botocore returns for a response without a body."""
 TIMEOUT = ConnectTimeoutError(endpoint_url="https://api")
 
 
@@ -83,7 +83,7 @@ def test_status_decides_for_other_codes(status: int, fault: Fault) -> None:
         (BARE, Fault.REJECTED),
     ],
 )
-def test_error_without_a_response_of_api_gateway(error: Exception, fault: Fault) -> None:
+def test_error_without_a_response_from_api_gateway(error: Exception, fault: Fault) -> None:
     assert classify(error) is fault
 
 
@@ -112,7 +112,7 @@ def test_retry_budgets() -> None:
         (TIMEOUT, 0),
     ],
 )
-def test_retry_after_is_what_the_header_says(error: Exception, seconds: float) -> None:
+def test_retry_after_comes_from_the_header(error: Exception, seconds: float) -> None:
     assert retry_after(error) == seconds
 
 
@@ -133,6 +133,6 @@ def test_backoff_doubles_up_to_four_seconds(attempt: int, seconds: float) -> Non
     assert backoff(attempt, retry_after=0, jitter=1) == seconds
 
 
-def test_jitter_comes_on_top_of_retry_after() -> None:
+def test_jitter_is_added_to_retry_after() -> None:
     assert backoff(1, retry_after=5, jitter=0) == 5
     assert backoff(2, retry_after=5, jitter=0.25) == 5.5

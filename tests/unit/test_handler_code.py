@@ -14,7 +14,7 @@ def test_asset_has_modules_of_subpackages_and_nothing_else(tmp_path: Path) -> No
         "rotation/__pycache__/plan.cpython-313.pyc",
         "rotation/plan.pyi",
         "rotation/notes.txt",
-        ".ipynb_checkpoints/main.py",  # an editor's: no package
+        ".ipynb_checkpoints/main.py",  # an editor's folder, not a package
     }
     for name in modules | others:
         (source / name).parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ def test_ownership_tags() -> None:
     assert tags_of_adopter(REQUEST) == ADOPTER
 
 
-def test_resource_made_what_has_its_three_tags() -> None:
+def test_resource_created_a_certificate_with_its_three_tags() -> None:
     assert made_by(REQUEST, {**MAKER, "team": "a"})
 
 
@@ -42,11 +42,11 @@ def test_resource_made_what_has_its_three_tags() -> None:
     ],
     ids=["none", "adopter", "stack", "logical", "request"],
 )
-def test_resource_did_not_make_what_lacks_one_of_its_tags(tags: dict[str, str]) -> None:
+def test_resource_did_not_create_a_certificate_with_other_tags(tags: dict[str, str]) -> None:
     assert not made_by(REQUEST, tags)
 
 
-def test_stack_owns_what_a_stack_of_its_name_owned() -> None:
+def test_stack_owns_certificates_of_an_earlier_stack_with_its_name() -> None:
     again = STACK.replace("7f", "8a")
     assert other_owner(again, ADOPTER) is None
     assert other_owner(again, {}) is None

@@ -5,14 +5,14 @@ import pytest
 from lambda_handler import physical_id
 
 
-def test_physical_id_of_a_request_carries_the_request_id() -> None:
+def test_physical_id_of_a_request_contains_the_request_id() -> None:
     assert physical_id.of_request("7f-1") == "request:7f-1"
     assert physical_id.request_id("request:7f-1") == "7f-1"
     assert physical_id.request_id("abc123") is None
     assert physical_id.request_id("lookup:request:7f-1") is None
 
 
-def test_physical_id_of_a_lookup_is_no_certificate_id() -> None:
+def test_physical_id_of_a_lookup_is_not_a_certificate_id() -> None:
     assert physical_id.of_lookup("abc123") == "lookup:abc123"
     assert not physical_id.is_certificate_id(physical_id.of_lookup("abc123"))
 
@@ -23,5 +23,5 @@ def test_accepts_certificate_ids(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-", "a" * 65, "a/b", "a b", "..", "ä", "request:a"])
-def test_rejects_what_no_certificate_id_can_be(text: str) -> None:
+def test_rejects_invalid_certificate_ids(text: str) -> None:
     assert not physical_id.is_certificate_id(text)

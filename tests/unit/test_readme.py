@@ -26,7 +26,7 @@ NOT_RUN = {
     DOCS / "how-to/trust.md": "an account; tests/backends runs the programs",
     DOCS / "operate/unverified.md": "an account; tests/verify_live runs the program",
 }
-"""The pages whose commands are not run as they stand, and what they need."""
+"""Pages whose commands cannot be run unchanged, and why."""
 
 SNIPPET = re.compile(r"(?:<!-- (?P<file>\S+) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)```", re.S)
 SNIPPETS = {

@@ -16,13 +16,13 @@ DOCUMENTED = re.findall(
 CALLS = {
     "InvalidRequestError", "RefusedError", "OutOfTimeError", "ApiError", "_failed",
 }  # fmt: skip
-"""What takes the text of a Reason: the expected failures, and `main`'s function."""
+"""Classes and functions whose argument becomes the text of a Reason."""
 FUNCTIONS = {"violation", "_tag_violation", "_fit_response"}
-"""Those that return a Reason as a text."""
+"""Functions that return the text of a Reason."""
 
 
 def text(node: ast.AST) -> str:
-    """Return a string as the page writes it, with … for each value; "" for what is no string."""
+    """Return a string as the page writes it, with … for each value, or "" if it is not a string."""
     match node:
         case ast.Constant(value=str(value)):
             return value
@@ -33,7 +33,7 @@ def text(node: ast.AST) -> str:
 
 
 def written_in(source: str) -> set[str]:
-    """Return the Reasons that a module writes out: texts of some words, not keys and values."""
+    """Return the Reasons in a module's source: strings of several words, not keys or values."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:

@@ -1,4 +1,4 @@
-"""What a release has to agree on: version, changelog, description, notices, bill of materials."""
+"""Check that version, changelog, notices and bill of materials of a release agree."""
 
 import importlib.metadata
 import json

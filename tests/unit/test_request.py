@@ -1,4 +1,4 @@
-"""How an event is read, and which events are refused."""
+"""How events are parsed, and which are refused."""
 
 import math
 from dataclasses import replace
@@ -69,7 +69,7 @@ def test_reads_an_update() -> None:
     assert read.previous == PreviousProperties("orders", {"team": "a", "b": "c"}, "abc123")
 
 
-def test_reads_a_delete_as_far_as_possible() -> None:
+def test_ignores_invalid_parts_of_a_delete() -> None:
     bad = {"Unknown": "x", "Description": 5, "Tags": "x", "AdoptClientCertificateId": "abc123"}
     read = request.read(
         event("Delete", PhysicalResourceId=5, ResourceProperties=bad, RequestId="r" * 257)
@@ -111,7 +111,7 @@ def test_refuses_an_invalid_lookup(properties: dict[str, Any], reason: str) -> N
     assert str(refused.value) == reason
 
 
-def test_event_without_a_resource_type_is_of_a_certificate() -> None:
+def test_resource_type_defaults_to_a_certificate() -> None:
     certificate = event(ResourceProperties={"Description": "a"})
     del certificate["ResourceType"]
     assert not request.read(certificate).looks_up
@@ -129,7 +129,7 @@ def test_update_may_have_unknown_properties() -> None:
 
 
 @pytest.mark.parametrize("value", [[1], "x", 0])
-def test_refuses_properties_that_are_no_object(value: Any) -> None:
+def test_refuses_properties_that_are_not_an_object(value: Any) -> None:
     with pytest.raises(InvalidRequestError) as refused:
         request.read(event(ResourceProperties=value))
     assert str(refused.value) == f"ResourceProperties must be an object, not {value!r}"
@@ -169,7 +169,7 @@ def test_refuses_tags_that_break_a_rule() -> None:
         {"Key": "k", "Value": "a", "Propagate": "true"},
     ],
 )
-def test_refuses_a_tag_of_another_form(tag: Any) -> None:
+def test_refuses_a_tag_with_other_members(tag: Any) -> None:
     assert refusal(Tags=[{"Key": "a", "Value": "b"}, tag]) == (
         f"tag {tag!r} must be an object with the strings Key and Value"
     )
@@ -180,7 +180,7 @@ def test_refuses_a_tag_key_that_appears_twice() -> None:
     assert refusal(Tags=tags) == "tag key 'a' appears twice: keys must be unique"
 
 
-def test_previous_properties_refuse_nothing() -> None:
+def test_ignores_invalid_previous_properties() -> None:
     read = request.previous_properties
     for unreadable in (None, "x", [1], {"Tags": "x"}, {"Tags": {"Key": "a"}}, {"Description": 5}):
         assert read(unreadable) == PreviousProperties()
@@ -232,7 +232,7 @@ def test_stack_name_is_part_of_the_stack_id(stack_id: str, name: str) -> None:
         ("", None, math.inf),
     ],
 )
-def test_signature_says_when_a_url_expires(
+def test_reads_the_expiry_of_a_url_from_its_signature(
     query: str, signed: float | None, expires: float
 ) -> None:
     assert request.validity(f"https://bucket.example/response?{query}") == (signed, expires)
@@ -253,12 +253,12 @@ def test_signature_says_when_a_url_expires(
         ("9000", 7200),
     ],
 )
-def test_cloudformation_listens_until_its_timeout(timeout: Any, seconds: float) -> None:
+def test_cloudformation_waits_until_its_timeout(timeout: Any, seconds: float) -> None:
     properties = {"ServiceTimeout": timeout}
     assert request.listening_until(event(ResourceProperties=properties)) == SIGNED + seconds
 
 
-def test_cloudformation_listens_until_the_url_expires() -> None:
+def test_cloudformation_waits_until_the_url_expires() -> None:
     no_date = "https://bucket.example/response?Expires=1798866184"
     assert request.read(event(ResponseURL=no_date)).listening_until == 1_798_866_184
     assert request.read(event(ResponseURL=no_date)).sent is None

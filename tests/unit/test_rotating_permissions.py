@@ -1,4 +1,4 @@
-"""SECURITY.md lists what a rotating certificate's function may do besides the plain one."""
+"""SECURITY.md lists the permissions that rotation adds."""
 
 import json
 import re
@@ -26,7 +26,7 @@ KINDS = {
     ":parameter/": "the trust parameter",
     ":event-bus/": "the default event bus",
 }
-"""How the page writes a resource, by a part of it in the template."""
+"""The page's name for a resource, by a part of the resource in the template."""
 
 
 def granted(stack: cdk.Stack) -> set[tuple[str, str]]:
@@ -72,5 +72,5 @@ def test_security_md_has_every_permission_that_rotation_adds() -> None:
         if not any(part in resource for part in KINDS)
     }
     assert set(re.findall(r"^\| `(\w+:\w+)` \| (.+?) \|", SECTION, re.MULTILINE)) == added
-    # Its own log group, and the schedule's role.
+    # For its own log group and for the schedule's role.
     assert others == {"logs:CreateLogStream", "logs:PutLogEvents", "lambda:InvokeFunction"}

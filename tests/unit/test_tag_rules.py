@@ -45,7 +45,7 @@ def test_names_the_rule_that_a_tag_breaks(tags: dict[str, str], violation: str) 
 @pytest.mark.parametrize(
     ("key", "value"), [("k*", "x"), ("k", "x*"), ("k", "x\n"), ("k", "1,2"), ("k", "<")]
 )
-def test_names_the_characters_that_a_tag_can_hold(key: str, value: str) -> None:
+def test_names_the_characters_that_a_tag_can_contain(key: str, value: str) -> None:
     assert tag_rules.violation({key: value}) == (
         f"tag {key!r} = {value!r} has characters that a tag cannot hold: use letters, digits, "
         "spaces and + - = . _ : / @, or remove it from this resource with "
@@ -71,7 +71,7 @@ def test_counts_the_tags_that_the_handler_adds() -> None:
         ("é", "é", True),
     ],
 )
-def test_tells_which_tags_the_documentation_does_not_cover(
+def test_finds_tags_that_the_documentation_does_not_cover(
     key: str, value: str, outside: bool
 ) -> None:
     assert tag_rules.outside_documented_characters(key, value) is outside
@@ -81,5 +81,5 @@ def test_tells_which_tags_the_documentation_does_not_cover(
     ("value", "fits"),
     [("v" * 256, True), ("", True), ("v" * 257, False), ("é", False), ("a*", False)],
 )
-def test_tells_which_ids_can_be_tag_values(value: str, fits: bool) -> None:
+def test_recognizes_ids_that_can_be_tag_values(value: str, fits: bool) -> None:
     assert tag_rules.is_value(value) is fits

@@ -161,7 +161,7 @@ class Synthesis:
 def synthesis(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     app = cdk.App(
         outdir=str(tmp_path_factory.mktemp("cdk.out")),
-        # CDK warns unless an app with cross-stack references chooses a default. Either would do.
+        # CDK warns unless an app with cross-stack references chooses a default. Both work here.
         context={"@aws-cdk/core:defaultCrossStackReferences": "strong"},
     )
     # By name, because conftest.py switches it off for the other tests.

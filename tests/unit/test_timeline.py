@@ -1,4 +1,4 @@
-"""The picture of a rotation shows what was recorded."""
+"""The timeline of a rotation shows the recorded events."""
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace

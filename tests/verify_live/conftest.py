@@ -40,7 +40,7 @@ def server_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, 
 
 @pytest.fixture(scope="session")
 def aws(server_files: tuple[Path, Path, Path]) -> Iterator[LocalAws]:
-    # So that one claim is other than assumed.
+    # This makes one claim other than assumed.
     with LocalAws(trust=server_files[0], update_resets_certificate=True) as aws:
         yield aws
 

@@ -33,12 +33,12 @@ def run(
         for name, value in (aws.variables | environment).items():
             monkeypatch.setenv(name, value)
 
-        def answered(_: str) -> str:
+        def confirmed(_: str) -> str:
             if answer is None:
                 raise EOFError
             return answer
 
-        monkeypatch.setattr("builtins.input", answered)
+        monkeypatch.setattr("builtins.input", confirmed)
         code = program.main()
         return code, capsys.readouterr().err.splitlines()
 
@@ -139,7 +139,7 @@ def test_reports_a_full_quota(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     assert line.startswith("4 claims could not be observed (An error occurred (LimitExceeded")
 
 
-class _Answers(http.server.BaseHTTPRequestHandler):
+class _Backend(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(int(self.path.strip("/")))
         self.end_headers()
@@ -175,7 +175,7 @@ def test_refuses_a_backend_that_needs_no_certificate(
     status: int, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Without TLS: only the status matters here, so the test skips the check for https.
-    with http.server.HTTPServer(("127.0.0.1", 0), _Answers) as server:
+    with http.server.HTTPServer(("127.0.0.1", 0), _Backend) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         plain = f"http://localhost:{server.server_port}/{status}"
         monkeypatch.setattr("tools.verify_live.backend._is_https", lambda _: True)

@@ -22,14 +22,14 @@ BY_HAND = [claim.text for claim in CLAIMS if claim.by_hand]
 
 
 @pytest.fixture(scope="module")
-def whole(aws: LocalAws, backend_url: str, server_files: Any) -> tuple[int, str]:
+def full_run(aws: LocalAws, backend_url: str, server_files: Any) -> tuple[int, str]:
     """Run the command with a backend, and return its code and output."""
     environment = aws.environment | {"SSL_CERT_FILE": str(server_files[0])}
     return make("verify-live", f"BACKEND_URL={backend_url}", "YES=1", environment=environment)
 
 
-def test_observes_every_claim_that_needs_no_manual_steps(whole: tuple[int, str]) -> None:
-    code, output = whole
+def test_observes_every_claim_that_needs_no_manual_steps(full_run: tuple[int, str]) -> None:
+    code, output = full_run
     assert code == 0, output
     table = table_from(output)
     assert list(table) == [claim.text for claim in CLAIMS]
@@ -40,8 +40,8 @@ def test_observes_every_claim_that_needs_no_manual_steps(whole: tuple[int, str])
     assert set(outcomes.values()) == {"as assumed"}, output
 
 
-def test_prints_what_it_observed(whole: tuple[int, str]) -> None:
-    table = table_from(whole[1])
+def test_prints_what_it_observed(full_run: tuple[int, str]) -> None:
+    table = table_from(full_run[1])
     assert "the item of the list has tags {'verify-live': 'verify-live-" in table[TAGS]
     for claim in (IN_USE, IN_USE_WEBSOCKET):
         assert re.search(r"HTTP 400, BadRequestException: client certificate \w+", table[claim])
@@ -49,17 +49,17 @@ def test_prints_what_it_observed(whole: tuple[int, str]) -> None:
     assert table[TEST_INVOKE] == "as assumed: the backend saw the certificate"
 
 
-def test_announces_account_and_resources_first(aws: LocalAws, whole: tuple[int, str]) -> None:
-    place, announcement, *lines = whole[1].splitlines()
+def test_announces_account_and_resources_first(aws: LocalAws, full_run: tuple[int, str]) -> None:
+    place, announcement, *lines = full_run[1].splitlines()
     assert place == f"account 000000000000, Region us-east-1, endpoint {aws.endpoint}"
     assert re.match(r"This creates .* all named verify-live-[0-9a-f]{8}-…:", announcement)
     creating = [claim.creates for claim in CLAIMS if claim.creates]
     assert lines[: len(creating)] == [f"  - {it}" for it in creating]
 
 
-def test_leaves_nothing_in_the_account(aws: LocalAws, whole: tuple[int, str]) -> None:
+def test_leaves_nothing_in_the_account(aws: LocalAws, full_run: tuple[int, str]) -> None:
     assert resources_in(aws) == {}
-    assert "could not be removed" not in whole[1]
+    assert "could not be removed" not in full_run[1]
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ class HistoryFault:
     Attributes:
         kind: An error, "crash", or an event that happens once, during the call: "duplicate" (a
             second delivery of the same event), "next request" (CloudFormation's next request for
-            the resource) or "manual delete" (somebody deletes the certificate).
+            the resource) or "manual delete" (a user deletes the certificate).
         at: Index of the first affected call.
         times: How many calls are affected.
         commit: Whether the call takes effect before the fault.

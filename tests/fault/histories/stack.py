@@ -75,7 +75,7 @@ class Stack(RuleBasedStateMachine):
     def updatable(self) -> list[Resource]:
         """Return the resources to update.
 
-        Without those that could return to a certificate that CloudFormation is about to delete.
+        Exclude those that could return to a certificate that CloudFormation is about to delete.
         """
         return [it for it in self.idle() if not (it.replaced_ids and ADOPT in it.properties)]
 
