@@ -75,9 +75,9 @@ class Caller:
         self._deadline = deadline
         self._call_seconds = call_seconds
 
-    def client(self, service: str, *, patience: float = 1.0) -> Any:
-        """Return a client of a service. It waits `patience` times as long as usual for a call."""
-        return make_client(service, patience * self._call_seconds)
+    def client(self, service: str, *, timeout_factor: float = 1.0) -> Any:
+        """Return a client of a service, with the time-outs of these calls times a factor."""
+        return make_client(service, timeout_factor * self._call_seconds)
 
     def pages(
         self,

@@ -14,7 +14,7 @@ from ..faults import Fault
 from .settings import BackendCheck, Settings, Stage
 
 EVENT_SOURCE: Final = "client-certificate.rotation"
-CHECK_PATIENCE: Final = 2.2
+CHECK_TIMEOUT_FACTOR: Final = 2.2
 """How many times longer than other calls a backend check may take.
 
 It then waits 33 s for the response. API Gateway waits 29 s for a backend, so a backend that is too
@@ -219,7 +219,7 @@ class Services:
 
     @cached_property
     def _check_client(self) -> Any:
-        return self._caller.client("apigateway", patience=CHECK_PATIENCE)
+        return self._caller.client("apigateway", timeout_factor=CHECK_TIMEOUT_FACTOR)
 
     @cached_property
     def _v2(self) -> Any:

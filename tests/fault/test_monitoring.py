@@ -123,7 +123,7 @@ def test_reports_negative_days_for_an_expired_certificate(
 
 
 @pytest.mark.failure_mode(35)
-def test_certificate_deleted_by_hand_is_reported_as_gone(
+def test_reports_minus_one_for_a_certificate_deleted_by_hand(
     environment: Environment, in_process: InProcessFunction, ids: list[str], capsys: Printed
 ) -> None:
     del environment.api_gateway.store.certificates[ids[0]]
@@ -150,7 +150,7 @@ def test_certificate_deleted_by_hand_is_reported_as_gone(
     ids=["throttled", "denied", "server error", "connection reset"],
 )
 @pytest.mark.parametrize("position", [0, 1, 2])
-def test_certificate_that_cannot_be_read_does_not_hide_the_others(
+def test_unreadable_certificate_does_not_stop_the_others(
     environment: Environment,
     in_process: InProcessFunction,
     ids: list[str],
@@ -223,7 +223,7 @@ GARBAGE: list[Any] = [
 
 @pytest.mark.failure_mode(37)
 @pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
-def test_malformed_entry_does_not_hide_the_others(
+def test_malformed_entry_does_not_stop_the_others(
     environment: Environment,
     in_process: InProcessFunction,
     ids: list[str],

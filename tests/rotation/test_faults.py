@@ -179,7 +179,7 @@ def test_parameter_name_cannot_change_and_the_rollback_succeeds(simulation: Simu
 
 
 @pytest.mark.failure_mode(60)
-def test_failed_create_leaves_what_was_there_before(simulation: Simulation) -> None:
+def test_failed_create_restores_the_previous_state(simulation: Simulation) -> None:
     id = issue(simulation)
     simulation.aws.stages |= {PROD: SimulatedStage(id), BETA: SimulatedStage()}
     fail(simulation, f"PATCH {BETA}", error(400, "BadRequestException"))
@@ -203,7 +203,7 @@ def test_failed_create_leaves_what_was_there_before(simulation: Simulation) -> N
     ],
     ids=["denied", "timed-out", "throttled"],
 )
-def test_check_that_cannot_be_made_is_neither_accepted_nor_refused(
+def test_failing_check_call_counts_as_neither_accepted_nor_refused(
     simulation: Simulation, response: Response
 ) -> None:
     old, new = rotate_to_published(simulation, BackendChecks=[CHECK])
@@ -312,7 +312,7 @@ def test_each_new_certificate_is_announced_once(simulation: Simulation) -> None:
 
 
 @pytest.mark.failure_mode(43)
-def test_missing_stage_fails_the_run_and_the_others_go_on(simulation: Simulation) -> None:
+def test_missing_stage_fails_the_run_without_stopping_the_others(simulation: Simulation) -> None:
     simulation.aws.stages[BETA] = SimulatedStage()
     simulation.create(properties(Stages=[PROD, BETA]))
     (old,) = simulation.generations
@@ -467,7 +467,7 @@ def _create_event(simulation: Simulation, logical_id: str, given: dict[str, Any]
 
 @pytest.mark.failure_mode(53)
 @pytest.mark.parametrize("tags_in_list", [True, False])
-def test_two_runs_that_both_generate_keep_one_next_certificate(
+def test_concurrent_runs_keep_one_next_certificate(
     simulation: Simulation, tags_in_list: bool
 ) -> None:
     old = create_until_rotation(simulation, tags_in_list=tags_in_list)
@@ -573,7 +573,7 @@ def test_next_certificate_deleted_by_hand_is_issued_again(simulation: Simulation
 
 @pytest.mark.failure_mode(57)
 @pytest.mark.parametrize("writes", range(1, 12))
-def test_rotation_goes_on_after_a_crash_at_any_write(simulation: Simulation, writes: int) -> None:
+def test_rotation_continues_after_a_crash_at_any_write(simulation: Simulation, writes: int) -> None:
     simulation.create(properties())
     (old,) = simulation.generations
     left = [writes]

@@ -51,6 +51,8 @@ class HistoryFault:
     def affects(self, call: Call, calls: int, writes: int) -> bool:
         if self.writes_only and call.method == "GET":
             return False
+        if self.kind == "quota" and call.method != "POST":  # only a new certificate counts
+            return False
         times = 1 if self.kind in ("crash", *INTERRUPTIONS) else self.times
         return self.at <= (writes if self.writes_only else calls) < self.at + times
 
