@@ -1,6 +1,6 @@
 """API Gateway: the calls that create, read, change and delete client certificates."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -150,7 +150,7 @@ class ApiGateway:
                 apis = list(apis_of_kind())
                 skipped += len(apis[max_apis:])
                 for api in apis[:max_apis]:
-                    stages += [f"{api}/{name}" for name, used in stages_of_api(api) if used == id]
+                    stages += _stages_presenting(id, api, stages_of_api)
             except RequestError as error:
                 unread.append(f"the stages could not all be read: {error}")
         if skipped:
@@ -196,3 +196,14 @@ class ApiGateway:
             description=response.get("description", ""),
             tags=response.get("tags") or None,
         )
+
+
+def _stages_presenting(
+    id: str, api: str, stages_of_api: Callable[[str], Iterator[tuple[str, str | None]]]
+) -> list[str]:
+    try:
+        return [f"{api}/{name}" for name, presented in stages_of_api(api) if presented == id]
+    except ApiError as error:
+        if error.fault is Fault.NOT_FOUND:  # the API was deleted after it was listed
+            return []
+        raise

@@ -43,3 +43,18 @@ def test_delete_reads_the_stages_of_every_api(simulation: Simulation) -> None:
     assert simulation.presented[PROD] == id
     simulation.aws.stages["/restapis/a49/stages/prod"].certificate = None
     assert simulation.delete().status == "SUCCESS"
+
+
+@pytest.mark.failure_mode(62)
+@pytest.mark.parametrize("api", ["/restapis/a1", "/v2/apis/a1"])
+def test_delete_skips_an_api_that_is_deleted_while_stages_are_read(
+    simulation: Simulation, api: str
+) -> None:
+    """CloudFormation deletes other APIs of the stack at the same time."""
+    simulation.aws.stages[f"{api.removeprefix('/v2')}/stages/prod"] = SimulatedStage()
+    simulation.create(properties())
+    gone = error(404, "NotFoundException")
+    simulation.aws.before = lambda call: gone if call.name == f"GET {api}/stages" else None
+    assert simulation.delete().status == "SUCCESS"
+    assert f"GET {api}/stages" in simulation.aws.calls
+    assert not simulation.aws.certificates.certificates
