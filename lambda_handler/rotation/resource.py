@@ -175,11 +175,9 @@ def _delete(
         return {}
     observed = work.observer.observe(again=True)
     failed_create = _failed_create(work, str(event.get("PhysicalResourceId")))
-    own = [
-        it
-        for it in observed.generations
-        if not it.adopted and failed_create in (None, api.tags(it.certificate).get(OwnTag.REQUEST))
-    ]
+    own = [it for it in observed.generations if not it.adopted]
+    if failed_create is not None:
+        own = [it for it in own if api.tags(it.certificate).get(OwnTag.REQUEST) == failed_create]
     presented = [it for it in own if it.id in observed.presents.values()]
     for generation in own:
         if generation not in presented:
