@@ -42,8 +42,8 @@ def _policy_violation(policy: cdk.CfnElement) -> str | None:
     stages, methods = text.count("/stages/"), text.count("/methods/")
     return (
         f"the policy for {stages} stages and {methods} methods of rotating certificates has "
-        f"{len(text)} characters, and IAM takes {MAX_POLICY}: create some of the certificates in "
-        "another stack, and list some of the stages in another certificate if there is only one"
+        f"{len(text)} characters, and IAM takes {MAX_POLICY}: move some of the certificates, or "
+        "another one with some of the stages, to another stack"
     )
 
 
