@@ -81,14 +81,14 @@ def lay_out(_app: Sphinx, doctree: Any) -> None:
         if len(cell.astext()) > 20:
             cell["classes"].append("long")
     for image in doctree.findall(nodes.image):
-        if "diagrams/" not in image["uri"]:  # a diagram is narrow, and has a style for the dark
+        if "diagrams/" not in image["uri"]:  # diagrams are narrow, and have a style for dark pages
             image["classes"].append("plot")
 
 
 def allow_line_breaks(
     _app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
-    """Let long names in code break between their words, where site.css takes it up."""
+    """Mark the places in long names in code where a line may break; site.css says where it does."""
     context["body"] = re.sub(
         r'(?<=<span class="pre">)[^<]+',
         lambda match: breakable(match[0]),

@@ -208,9 +208,9 @@ class RotatingClientCertificate(ClientCertificateBase):
     def alarm_on_rotation_held(self, id: str, **options: Any) -> "cloudwatch.Alarm":
         """Create an alarm that fires while the backend refuses the next certificate.
 
-        It fires when `RotationHeld` was 1 in three hours in a row: a switch takes two accepted
-        checks, an hour apart, and a backend may reload its trust in between. It ignores missing
-        data: `alarm_on_check_failure` is for that.
+        It fires when `RotationHeld` was 1 in three hours in a row, which gives a backend that is
+        late two more hourly runs to load the parameter. It ignores missing data:
+        `alarm_on_check_failure` is for that.
 
         Args:
             id: The alarm's construct ID in the certificate's scope.
