@@ -49,7 +49,8 @@ def deploy(rounds: int) -> Result:
     with LocalAwsWithNode() as aws:
         output = str(handlers.WORKSPACE / "bootstrap")
         run_cdk(aws, "bootstrap", f"aws://{aws.account}/{aws.region}", "--output", output)
-        taken = alternate({title: partial(_live, aws, it) for it, title in NAMES.items()}, rounds)
+        contenders = {it: partial(_deploy_and_destroy, aws, name) for name, it in NAMES.items()}
+        taken = alternate(contenders, rounds)
     return Result(
         {
             column: compared({title: [it[column] for it in taken[title]] for title in taken}, "s")
@@ -58,8 +59,8 @@ def deploy(rounds: int) -> Result:
     )
 
 
-def _live(aws: LocalAws, name: str) -> Seconds:
-    """Deploy and destroy a stack."""
+def _deploy_and_destroy(aws: LocalAws, name: str) -> Seconds:
+    """Deploy and destroy a stack, and return the seconds of each part."""
     app = ("--app", str(handlers.synthesize(name)))
     cloudformation, seconds = aws.client("cloudformation"), {}
     started = time.monotonic()

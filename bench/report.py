@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from tabulate import tabulate
+
 from bench.compare import Result
 from bench.handlers import NODE
 
@@ -18,8 +20,6 @@ _OURS, _FASTER, _SLOWER = "#1f5fbf", "#4f9d69", "#d98c3f"
 
 def table(result: Result, rounds: int) -> str:
     """Return a result in Markdown, and say what it was measured with."""
-    from tabulate import tabulate
-
     names = list(dict.fromkeys(name for column in result.columns.values() for name in column))
     rows = [[name, *(column.get(name, "") for column in result.columns.values())] for name in names]
     cells = tabulate(rows, headers=["", *result.columns], tablefmt="github", disable_numparse=True)
@@ -35,7 +35,7 @@ def write(name: str, text: str) -> None:
     """Replace a benchmark's table in the page.
 
     Raises:
-        ValueError: the page has no place for it.
+        ValueError: The page has no place for it.
     """
     begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
     place = re.compile(f"(?<={re.escape(begin)}).*?(?={re.escape(end)})", re.DOTALL)
