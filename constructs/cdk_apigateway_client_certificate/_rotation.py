@@ -59,7 +59,7 @@ class Rotation:
             self._function,
             cdk.Duration.hours(RUN_HOURS),
             task,
-            description="Has the rotating client certificates brought up to date",
+            description="Starts a run for the rotating client certificates",
             role_description="Lets the schedule invoke the function that rotates certificates",
         )
 

@@ -1,4 +1,4 @@
-"""The EventBridge rule that has a certificate checked after an update of its stages' stacks.
+"""The EventBridge rule that starts a run after an update of the stacks of a certificate's stages.
 
 aws_events is imported where it is used: most stacks have no rotation.
 """
@@ -22,7 +22,7 @@ _STATUSES: Final = (
     "UPDATE_ROLLBACK_COMPLETE",
     "UPDATE_ROLLBACK_FAILED",
 )
-"""How the update of a stack ends, after which a stage may present another certificate."""
+"""The ends of a stack's update. After each, a stage may present another certificate."""
 
 MAX_INPUT_TEMPLATE: Final = 8192
 """Characters of an input transformer's template. Source: EventBridge API, InputTransformer."""
@@ -57,7 +57,7 @@ def create_stack_update_rule(
     rule = events.CfnRule(
         scope,
         "StackUpdated",
-        description="Has a rotating client certificate looked at after a stack's update",
+        description="Starts a rotation run after an update of the stages' stacks",
         event_pattern={
             "source": ["aws.cloudformation"],
             "detail-type": ["CloudFormation Stack Status Change"],

@@ -17,9 +17,9 @@ EVENT_SOURCE: Final = "client-certificate.rotation"
 CHECK_TIMEOUT_FACTOR: Final = 2.2
 """How many times longer than other calls a backend check may take.
 
-It then waits 33 s for the response. API Gateway waits 29 s for a backend, so a backend that is too
-slow is a response like any other, and not an error. A check that starts at the deadline, after
-250 s, is over before the function's time-out of 300 s.
+It then waits 33 s for the response. API Gateway waits 29 s for a backend, unless that quota was
+raised, and then responds with an error status, which counts as refused. A check that starts at the
+deadline, after 250 s, is over before the function's time-out of 300 s.
 """
 
 
