@@ -38,9 +38,8 @@ def test_asset_is_no_larger_than_documented(asset: Path) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(path for path in asset.rglob("*") if path.is_file()):
             archive.write(path, path.relative_to(asset))
-    # Half of it is docstrings and comments, which help people who read the function in the Lambda
-    # console during an incident.
-    # Rotation is a third of it. AwsCustomResource's asset has 87 KB.
+    # A third of it is docstrings and comments, for people who read the function in the Lambda
+    # console during an incident, and a third is rotation. AwsCustomResource's asset has 87 KB.
     docs = Path(__file__).parents[2] / "docs"
     text = (docs / "how-to" / "many-accounts.md").read_text()
     costs = (docs / "operate" / "costs.md").read_text()
