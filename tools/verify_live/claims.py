@@ -152,15 +152,6 @@ CLAIMS: Final = (
         needs_backend=True,
     ),
     Claim(
-        "`TestInvokeMethod` responds with a status of 400 or more if a backend takes longer than "
-        "the integration's timeout, 29 s unless its quota was raised",
-        ("lambda_handler/rotation/services.py",),
-        "Handled: without a response within 33 s the run fails, and the rotation waits as if it "
-        "were held; `alarm_on_check_failure` fires instead of `alarm_on_rotation_held`",
-        by_hand="`aws apigateway test-invoke-method` for a method whose backend takes longer than "
-        "29 s",
-    ),
-    Claim(
         "CloudFormation does not change a stage's client certificate if the template sets none, "
         "even when another property of the stage changes",
         (_ROTATING,),
@@ -189,6 +180,15 @@ CLAIMS: Final = (
         "other example backends are not affected",
         by_hand="deploy the example, attach the trust store to a listener with mutual TLS, and "
         "call it through a stage that presents the certificate",
+    ),
+    Claim(
+        "`TestInvokeMethod` responds with a status of 400 or more if a backend takes longer than "
+        "the integration's timeout, 29 s unless its quota was raised",
+        ("lambda_handler/rotation/services.py",),
+        "Handled: without a response within 33 s the run fails, and the rotation waits as if it "
+        "were held; `alarm_on_check_failure` fires instead of `alarm_on_rotation_held`",
+        by_hand="`aws apigateway test-invoke-method` for a method whose backend takes longer than "
+        "29 s",
     ),
     Claim(
         "EventBridge Scheduler replaces `<aws.scheduler.scheduled-time>` in the input of a "
