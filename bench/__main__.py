@@ -6,18 +6,18 @@ python -m bench cold_start create --rounds 5 --print
 import argparse
 from collections.abc import Callable
 
-from bench import apps, local, report, requests
+from bench import apps, invocations, local, report
 from bench.compare import Result
 
 BENCHMARKS: dict[str, tuple[Callable[[int], Result], int]] = {
     run.__name__: (run, rounds)
     for run, rounds in (
-        (requests.cold_start, 20),
-        (requests.create, 20),
-        (requests.delete, 10),
-        (requests.counts, 1),
-        (requests.many, 5),
-        (requests.at_once, 3),
+        (invocations.cold_start, 20),
+        (invocations.create, 20),
+        (invocations.delete, 10),
+        (invocations.counts, 1),
+        (invocations.many, 5),
+        (invocations.at_once, 3),
         (apps.synth, 7),
         (apps.templates, 1),
         (apps.import_time, 10),

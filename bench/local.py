@@ -1,7 +1,6 @@
 """Benchmarks on the local AWS: `cdk deploy` and `cdk destroy`, and idle runs of a rotation."""
 
 import json
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from bench import handlers
 from bench.compare import Result, alternate, compared, spread
 from handler_testing.environment import STACK_ID
 from handler_testing.fake_cloudformation import FakeCloudFormation
+from handler_testing.node_runtime import LocalAwsWithNode
 from handler_testing.packaged_function import PackagedFunction
 from local_aws import LocalAws
 from local_aws.cdk import run_cdk
@@ -26,19 +26,6 @@ NAMES: Final = {
     "provider": "Provider framework",
 }
 Seconds = dict[str, float]
-
-
-class LocalAwsWithNode(LocalAws):
-    """A local account with Node.js for Lambda functions, and the SDK that Lambda brings."""
-
-    def _server_environment(self) -> dict[str, str]:
-        inherited = super()._server_environment()
-        return {
-            **inherited,
-            "PATH": os.pathsep.join([str(handlers.NODE), inherited["PATH"]]),
-            "NODE_PATH": str(handlers.node_modules()),
-            "NODE_EXTRA_CA_CERTS": inherited["AWS_CA_BUNDLE"],
-        }
 
 
 def deploy(rounds: int) -> Result:

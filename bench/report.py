@@ -12,7 +12,7 @@ from typing import Final
 from tabulate import tabulate
 
 from bench.compare import Result
-from bench.handlers import NODE
+from handler_testing.node_runtime import NODE
 
 PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 _OURS, _FASTER, _SLOWER = "#1f5fbf", "#4f9d69", "#d98c3f"

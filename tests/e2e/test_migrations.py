@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.local import LocalAwsWithNode
+from handler_testing.node_runtime import LocalAwsWithNode
 from local_aws.cdk import run_cdk
 from tests.e2e.support import EXAMPLES, ScenarioContext, scenario
 

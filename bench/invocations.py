@@ -13,7 +13,8 @@ from bench import handlers
 from bench.compare import Cost, Result, alternate, compared_costs, digits, kill, spread
 from bench.handlers import AWS_CUSTOM_RESOURCE, BOTO3, CRHELPER, OURS, Handler, Services
 from handler_testing.packaged_function import PackagedFunction
-from local_aws.throttling import BURST, REQUESTS_PER_SECOND, TokenBucket
+from local_aws.client_certificates import ClientCertificates
+from local_aws.throttling import BURST, REQUESTS_PER_SECOND
 
 QUOTA = 60
 """Client certificates per account and Region, unless raised."""
@@ -168,10 +169,9 @@ def at_once(rounds: int) -> Result:
 
 
 def _create_all(services: Services, functions: list[PackagedFunction], throttled: bool) -> float:
-    store, responses = services.api_gateway.store, services.cloudformation.responses
+    store = services.api_gateway.store = ClientCertificates(throttled=throttled)
+    responses = services.cloudformation.responses
     responses.clear()
-    store.certificates.clear()
-    store.throttled, store._bucket = throttled, TokenBucket()
     started = time.monotonic()
     for number, function in enumerate(functions):
         function.start(services.event("Create", LogicalResourceId=f"Certificate{number}"))
