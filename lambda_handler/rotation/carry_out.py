@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final, assert_never
 
@@ -56,7 +56,8 @@ def carry_out(work: Work, step: Step, observed: Observed) -> dict[str, bool]:
         RequestError: The step failed, or its event could not be emitted.
     """
     generations = {it.id: it for it in observed.generations}
-    logger.info("step", extra={"step": type(step).__name__, **vars(step)})
+    logged = {it.name: getattr(step, it.name) for it in fields(step) if it.repr}
+    logger.info("step", extra={"step": type(step).__name__, **logged})
     match step:
         case Generate(number):
             emit(work, "Client Certificate Generated", _generate(work, number))

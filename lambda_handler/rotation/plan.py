@@ -53,7 +53,8 @@ class Adopt:
 class Publish:
     """Write the trust bundle."""
 
-    value: str
+    value: str = field(repr=False)
+    """Not logged: no log line contains a PEM."""
 
 
 @dataclass(frozen=True)

@@ -253,6 +253,12 @@ def test_check_that_needs_no_certificate_is_reported(simulation: Simulation) -> 
     assert any("proves nothing" in line for line in simulation.logs)
 
 
+def test_no_pem_is_logged(simulation: Simulation) -> None:
+    rotate_to_published(simulation)
+    assert any('"step": "Publish"' in line for line in simulation.logs)
+    assert not any("BEGIN CERTIFICATE" in line for line in simulation.logs)
+
+
 # Faults.
 
 
