@@ -94,6 +94,14 @@ def test_every_link_target_exists(name: str) -> None:
     assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
+def test_functions_that_contributing_names_exist() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    modules = {path.stem: path.read_text() for path in (ROOT / "lambda_handler").rglob("*.py")}
+    named = [it for it in re.findall(r"`(\w+)\.(\w+)`", page) if it[0] in modules and it[1] != "py"]
+    assert named
+    assert [it for it in named if f"def {it[1]}(" not in modules[it[0]]] == []
+
+
 def test_readme_is_short() -> None:
     assert len(PAGES[README].splitlines()) < 150
 
