@@ -100,8 +100,9 @@ def _adopt(invocation: Invocation) -> Certificate:
     live = _existing(invocation.api, request.desired.adopt or "")
     if owner := other_owner(request.stack_id, invocation.api.tags(live)):
         raise RefusedError(
-            f"client certificate {live.id} belongs to stack {owner}: remove it from that stack, "
-            f"then remove its tags {OwnTag.PREFIX}* (aws apigateway untag-resource)"
+            f"client certificate {live.id} belongs to stack {owner}: let that stack retain it "
+            "(RemovalPolicy.RETAIN), remove it from the stack, then remove its tags "
+            f"{OwnTag.PREFIX}* (aws apigateway untag-resource)"
         )
     _change(invocation.api, request, live)
     invocation.set_physical_id(live.id)

@@ -150,8 +150,8 @@ def _adopt(work: Work, id: str) -> None:
     if owner or OwnTag.GENERATION in tags:
         raise RefusedError(
             f"client certificate {id} belongs to {tags.get(OwnTag.LOGICAL)} of stack "
-            f"{tags.get(OwnTag.STACK)}: remove it there, then remove its tags {OwnTag.PREFIX}* "
-            "(aws apigateway untag-resource)"
+            f"{tags.get(OwnTag.STACK)}: let that stack retain it (RemovalPolicy.RETAIN), remove it "
+            f"from the stack, then remove its tags {OwnTag.PREFIX}* (aws apigateway untag-resource)"
         )
     if OwnTag.REQUEST in tags:  # first, so that the other resource cannot delete it
         tag(work, certificate, {OwnTag.REQUEST: None})
