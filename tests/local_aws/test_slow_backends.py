@@ -1,14 +1,14 @@
 """Check how long a backend check waits for its backend."""
 
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from handler_testing.environment import replace_aws_variables
+from handler_testing.fake_server import FakeServer
 from lambda_handler.calls import CALL_SECONDS, Caller
 from lambda_handler.deadline import Deadline
 from lambda_handler.rotation.services import Services
@@ -41,11 +41,10 @@ class Slow(BaseHTTPRequestHandler):
 @pytest.fixture
 def slow() -> Iterator[str]:
     """Run the slow backend, and return its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = FakeServer(("127.0.0.1", 0), Slow)
+    server.start()
     yield f"http://localhost:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    server.stop()
 
 
 def test_check_waits_until_api_gateway_gives_up(

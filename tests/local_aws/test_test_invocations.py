@@ -1,13 +1,13 @@
 """Check that TestInvokeMethod calls a backend as a stage would."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
+from handler_testing.fake_server import FakeServer
 from local_aws import LocalAws
 from tests.local_aws.test_stages import api_in_front_of, make_stage, method_of
 
@@ -46,11 +46,10 @@ class Echo(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def echo() -> Iterator[str]:
     """Run the echoing backend, and return its URL without the last slash."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = FakeServer(("127.0.0.1", 0), Echo)
+    server.start()
     yield f"http://localhost:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    server.stop()
 
 
 def test_stage_variables_are_substituted_in_the_uri(client: Any, echo: str) -> None:
