@@ -14,6 +14,7 @@ from typing import Any
 
 from bench import handlers
 from bench.compare import Result, alternate, compared, digits, spread
+from handler_testing.node_runtime import PATH
 
 NAMES = {
     "ours": "this construct",
@@ -104,7 +105,7 @@ def import_time(rounds: int) -> Result:
 
 
 def _run(code: str) -> float:
-    environment = {**os.environ, "PATH": handlers.PATH}
+    environment = {**os.environ, "PATH": PATH}
     started = time.monotonic()
     command = [sys.executable, "-c", code]
     subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)

@@ -24,12 +24,11 @@ import crhelper
 from bench.compare import Cost, kill
 from bench.peers import DESCRIPTION, TAG_LIST, TAGS
 from handler_testing.environment import Environment, create_environment
-from handler_testing.node_runtime import NODE, node_modules
+from handler_testing.node_runtime import NODE, PATH, node_modules
 from lambda_handler import contract
 from local_aws import issuing
 
 PEERS: Final = Path(__file__).parent / "peers"
-PATH: Final = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 OURS, AWS_CUSTOM_RESOURCE = "this construct", "AwsCustomResource (Node.js)"
 CRHELPER, BOTO3 = "crhelper as in its README", "boto3 alone"

