@@ -32,6 +32,15 @@ def at_call(simulation: Simulation, number: int, act: Callable[[], object]) -> N
     simulation.aws.before = before
 
 
+def check_both_stages(simulation: Simulation) -> None:
+    """Check that the next run leaves both stages attached and both PEMs published."""
+    simulation.advance(hours=1)
+    assert simulation.run() == "returned"
+    old, new = simulation.generations
+    assert simulation.presented == {PROD: old, BETA: old}
+    assert simulation.bundle == [old, new]
+
+
 # CloudFormation during a run.
 
 
@@ -45,11 +54,7 @@ def test_stage_that_is_added_during_a_run_is_attached(simulation: Simulation, nu
     assert simulation.run() == "returned"
     (response,) = responses
     assert response.status == "SUCCESS", response.reason
-    simulation.advance(hours=1)
-    assert simulation.run() == "returned"
-    old, new = simulation.generations
-    assert simulation.presented == {PROD: old, BETA: old}
-    assert simulation.bundle == [old, new]
+    check_both_stages(simulation)
 
 
 @pytest.mark.parametrize("number", range(1, 36, 6))
@@ -62,11 +67,7 @@ def test_run_during_an_update_does_not_disturb_it(simulation: Simulation, number
     response = simulation.update(Stages=[PROD, BETA])
     assert outcomes == ["returned"]
     assert response.status == "SUCCESS", response.reason
-    simulation.advance(hours=1)
-    assert simulation.run() == "returned"
-    old, new = simulation.generations
-    assert simulation.presented == {PROD: old, BETA: old}
-    assert simulation.bundle == [old, new]
+    check_both_stages(simulation)
 
 
 @pytest.mark.failure_mode(63)
