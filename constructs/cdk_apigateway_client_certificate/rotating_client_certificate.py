@@ -120,8 +120,11 @@ class RotatingClientCertificate(ClientCertificateBase):
         except ValueError as error:
             raise self._error(str(error)) from None
         self._checks = list(backend_checks)
+        rest_api_ids = [
+            it.rest_api_id for it in self._stages if isinstance(it, apigateway.CfnStage)
+        ]
         for method in self._checks:
-            if problem := method_violation(method, self._rest_api_ids()):
+            if problem := method_violation(method, rest_api_ids):
                 raise self._error(problem)
         self._warn_of_unproven_stages()
         self.trust_parameter = self._import_parameter(trust_parameter_name)
@@ -276,9 +279,6 @@ class RotatingClientCertificate(ClientCertificateBase):
             f"2 * overlap + 1 day = {_days(least)}, and at most 365 days - 2 * overlap - 1 day = "
             f"{_days(most)}"
         )
-
-    def _rest_api_ids(self) -> list[str]:
-        return [it.rest_api_id for it in self._stages if isinstance(it, apigateway.CfnStage)]
 
     def _warn_of_unproven_stages(self) -> None:
         checked = {method.api.rest_api_id for method in self._checks}

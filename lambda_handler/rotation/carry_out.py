@@ -164,16 +164,16 @@ def _adopt(work: Work, id: str) -> None:
 def _check(work: Work, ids: tuple[str, ...]) -> dict[str, bool]:
     """Call each check's method, for each stage of its API, with each certificate and with none."""
     states = work.observer.stages()
-    asked = [
+    calls = [
         (check, states[stage.path].variables)
         for check in work.settings.checks
         for stage in work.settings.stages
         if stage.of_rest_api and stage.api_id == check.api_id and stage.path in states
     ]
     accepts = {
-        id: bool(asked) and all(work.services.accepts(*call, id) for call in asked) for id in ids
+        id: bool(calls) and all(work.services.accepts(*call, id) for call in calls) for id in ids
     }
-    if any(accepts.values()) and any(work.services.accepts(*call, "") for call in asked):
+    if any(accepts.values()) and any(work.services.accepts(*call, "") for call in calls):
         logger.warning(
             "a backend check succeeds without any certificate, so it proves nothing: "
             "let it call a path for which the backend requires one"
