@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,12 +49,15 @@ def _kill(app: App, command: str, statuses: set[str]) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    # One client for all polls: creating it takes longer than some statuses last.
+    cloudformation = app.aws.client("cloudformation")
     try:
-        while (status := _status(app, "Killed")) not in statuses:
+        while (status := _status(cloudformation, "Killed")) not in statuses:
             assert process.poll() is None, f"{command} ended before it was killed: {status}"
             time.sleep(0.02)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended, which the assertion reports
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         _await_end_of_group(process.pid)
 
@@ -70,8 +74,8 @@ def _await_end_of_group(group: int) -> None:
             time.sleep(0.02)
 
 
-def _status(app: App, stack: str) -> str:
-    stacks = app.aws.client("cloudformation").describe_stacks()["Stacks"]
+def _status(cloudformation: Any, stack: str) -> str:
+    stacks = cloudformation.describe_stacks()["Stacks"]
     return next((it["StackStatus"] for it in stacks if it["StackName"] == stack), "gone")
 
 
